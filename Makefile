@@ -1,0 +1,59 @@
+# The verbs of the house. `make run` shows the platform; `make test` proves it.
+PY ?= python3
+V := .venv
+BIN := $(V)/bin
+SEED ?= 7
+DAYS ?= 30
+SHELL := /bin/sh
+export PYTHONDONTWRITEBYTECODE = 1
+
+.PHONY: run test check simulate replay bench migrate vendor lock clean e2e docs
+
+$(V)/.uv: requirements/uv.txt
+	@$(PY) -m venv $(V)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(V)/.run: requirements/run.txt | $(V)/.uv
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+$(V)/.test: requirements/test.txt | $(V)/.uv
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+run: $(V)/.run  ## the platform with a living demonstration city, on SQLite
+	@$(BIN)/python -m cli serve --demo
+
+test: $(V)/.test  ## everything, with PostgreSQL, Redis and Chromium set up by the command itself
+	@sh scripts/services.sh
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m pytest tests -q -n 2 --dist loadfile
+
+check: $(V)/.test  ## lint, types, import rules and the fast tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest tests/unit tests/property tests/vectors tests/architecture -q
+
+simulate: $(V)/.run  ## a simulated year: make simulate SEED=7 DAYS=365
+	@$(BIN)/python -m cli simulate --seed $(SEED) --days $(DAYS)
+
+replay: $(V)/.run  ## historical auctions through the real code: make replay FILE=… OUT=… ARGS='--map …'
+	@$(BIN)/python -m cli replay $(FILE) --out $(OUT) $(ARGS)
+
+bench: $(V)/.test  ## the benchmarks, as ratios in one run
+	@$(BIN)/python -m benchmarks
+
+migrate: $(V)/.run  ## bring the configured database to the newest schema
+	@$(BIN)/python -m cli migrate
+
+vendor:  ## fetch the vendored browser assets again (needs Node; the results are committed)
+	@sh scripts/vendor.sh
+
+docs: $(V)/.run  ## write the generated pages of docs/ again
+	@$(BIN)/python -m cli docs
+
+lock: $(V)/.uv  ## resolve the dependencies again, with hashes and without registry addresses
+	@sh scripts/lock.sh $(BIN)/uv
