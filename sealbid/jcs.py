@@ -1,0 +1,102 @@
+"""Canonical JSON, RFC 8785, in the restricted profile that everything signed or hashed uses.
+
+Objects with keys ``[a-z0-9_]+``, strings, integers with ``|n| < 2**53``, booleans, arrays. No floats, no null,
+no duplicate keys, no depth beyond 16. One value has one encoding, so a reader accepts only that one.
+
+Source: spec sealing §2.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+import rfc8785
+
+from sealbid.errors import SealError
+
+DEPTH_MAX = 16
+INTEGER_BOUND = 2**53
+
+_KEY = re.compile(r"[a-z0-9_]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def encode(value: object) -> bytes:
+    """Return the canonical UTF-8 bytes of ``value``.
+
+    Raises:
+        SealError: ``json_profile`` when the value does not fit the restricted profile.
+
+    Source: spec sealing §2; RFC 8785.
+    """
+    _require_profile(value, depth=1)
+    encoded: bytes = rfc8785.dumps(value)  # type: ignore[arg-type]
+    return encoded
+
+
+def decode(data: bytes) -> Any:
+    """Parse canonical bytes and return the value they encode.
+
+    Raises:
+        SealError: ``json_syntax`` for bytes that are no JSON text, ``json_profile`` for a value outside the
+            profile (floats, null, duplicate keys, depth …), ``json_not_canonical`` when re-encoding gives
+            other bytes.
+
+    Source: spec sealing §2.
+    """
+    try:
+        value = json.loads(
+            bytes(data).decode("utf-8"),
+            object_pairs_hook=_unique_keys,
+            parse_float=_no_float,
+            parse_constant=_no_float,
+        )
+    except (ValueError, RecursionError) as problem:
+        raise SealError("json_syntax", "These bytes are not a JSON text.") from problem
+    if encode(value) != data:
+        raise SealError("json_not_canonical", "Re-encoding this JSON text gives other bytes.")
+    return value
+
+
+def decode_object(data: bytes) -> dict[str, Any]:
+    """Like ``decode``, for texts that must be an object at the top; ``json_not_object`` otherwise."""
+    value = decode(data)
+    if not isinstance(value, dict):
+        raise SealError("json_not_object", "An object was expected here.")
+    return value
+
+
+def _require_profile(value: object, depth: int) -> None:
+    # The order matters: bool is an int to Python.
+    if isinstance(value, bool):
+        return
+    if isinstance(value, int):
+        if not -INTEGER_BOUND < value < INTEGER_BOUND:
+            raise SealError("json_profile", "An integer is too large to survive JavaScript.")
+    elif isinstance(value, str):
+        if _SURROGATE.search(value):
+            raise SealError("json_profile", "A string holds half a surrogate pair.")
+    elif isinstance(value, list | tuple | dict):
+        if depth > DEPTH_MAX:
+            raise SealError("json_profile", f"Nesting goes deeper than {DEPTH_MAX}.")
+        if isinstance(value, dict):
+            for key in value:
+                if not isinstance(key, str) or not _KEY.fullmatch(key):
+                    raise SealError("json_profile", "A key is not made of a-z, 0-9 and the underscore.")
+        for item in value.values() if isinstance(value, dict) else value:
+            _require_profile(item, depth + 1)
+    else:
+        raise SealError("json_profile", f"A {type(value).__name__} has no place in this profile.")
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise SealError("json_profile", "An object names the same key twice.")
+    return found
+
+
+def _no_float(text: str) -> NoReturn:
+    raise SealError("json_profile", f"Numbers are integers here, not {text[:20]}.")
