@@ -1,0 +1,1 @@
+"""The ground floor: small, slow to change, and importing no room."""

@@ -1,0 +1,172 @@
+"""Engines, column types and the hidden differences between PostgreSQL and SQLite.
+
+SQLite writes begin with ``BEGIN IMMEDIATE`` and wait their turn; readers use a second engine with a plain
+``BEGIN`` and never queue behind writers. Foreign keys are on in both.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from kernel.money import Money
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC instant. Naive values are refused. SQLite stores fixed-width text that sorts."""
+
+    impl = sa.String(32)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(sa.DateTime(timezone=True))
+        return dialect.type_descriptor(sa.String(32))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return datetime.fromisoformat(value)
+        assert isinstance(value, datetime)
+        return value.astimezone(UTC)
+
+
+class Fen(TypeDecorator[Money]):
+    """Money in whole fen of CNY; exact in both databases, also under SUM()."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Money | None, dialect: Dialect) -> int | None:
+        if value is None:
+            return None
+        assert value.currency == "CNY", value
+        return value.minor
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Money | None:
+        return None if value is None else Money(value)
+
+
+Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+
+
+class Base(DeclarativeBase):
+    """The one metadata of the house."""
+
+    metadata = sa.MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: Instant(),
+        Money: Fen(),
+        date: sa.Date(),
+        UUID: sa.Uuid(),
+        bytes: sa.LargeBinary(),
+        dict[str, Any]: Json,
+        list[Any]: Json,
+        int: sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+    }
+
+
+class Audited:
+    """Mixin: a row of this class may change only in a transaction that records a fact about its subject."""
+
+    __subject__: ClassVar[str] = "id"
+
+    def fact_subject(self) -> UUID:
+        value = getattr(self, self.__subject__)
+        assert isinstance(value, UUID)
+        return value
+
+
+class Database:
+    """One database: a writing engine and a reading engine.
+
+    Args:
+        url: ``sqlite:///file`` or ``postgresql://…``.
+        durable: for SQLite, ``synchronous=FULL``; without it a power cut may lose the last commits (replay only).
+    """
+
+    def __init__(self, url: str, *, durable: bool = True, pool_size: int = 10) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self._durable = durable
+        if self.is_sqlite:
+            self.writer = self._sqlite("BEGIN IMMEDIATE")
+            self.reader = self._sqlite("BEGIN")
+        else:
+            self.writer = sa.create_engine(
+                url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
+            )
+            self.reader = self.writer
+        self.writing = sessionmaker(self.writer, expire_on_commit=False, autoflush=True)
+        self.reading = sessionmaker(self.reader, expire_on_commit=False, autoflush=False)
+
+    def _sqlite(self, begin: str) -> Engine:
+        engine = sa.create_engine(self.url, connect_args={"timeout": 30, "check_same_thread": False})
+
+        @event.listens_for(engine, "connect")
+        def connected(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=30000")
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'OFF'}")
+            cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.execute("PRAGMA cache_size=-16000")
+            cursor.close()
+
+        @event.listens_for(engine, "begin")
+        def begun(connection: sa.Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        return engine
+
+    def session(self, *, write: bool) -> Session:
+        return self.writing() if write else self.reading()
+
+    def dispose(self) -> None:
+        self.writer.dispose()
+        if self.reader is not self.writer:
+            self.reader.dispose()
+
+
+def bigrams(text: str) -> str:
+    """The two-character words of a text, for one search index that behaves alike on both databases.
+
+    Han runs become overlapping pairs (评标委员 → 评标 标委 委员); Latin words and numbers stay whole, lower case.
+    A single Han character stands alone. The result is words joined by blanks.
+    """
+    words: list[str] = []
+    for run in re.findall(r"[㐀-鿿豈-﫿]+|[0-9A-Za-z]+", text):
+        if run[0].isascii():
+            words.append(run.lower())
+        elif len(run) == 1:
+            words.append(run)
+        else:
+            words.extend(run[i : i + 2] for i in range(len(run) - 1))
+    return " ".join(words)

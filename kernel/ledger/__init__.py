@@ -1,0 +1,1 @@
+"""The public transparency log: facts become blinded entries of one Merkle tree (spec sealing §7)."""

@@ -1,0 +1,1 @@
+"""Mail written in the transaction and delivered after it, at least once and never lost."""

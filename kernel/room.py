@@ -1,0 +1,49 @@
+"""What a room offers to the house, on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from flask import Blueprint
+
+from kernel.facts import Fact
+from kernel.promises import Promise
+from kernel.rights import Right, Permission
+
+if TYPE_CHECKING:
+    from kernel.work import Work
+
+Listener = Callable[["Work", Any], None]
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """Which rows of a table wait for a moment, and what happens then.
+
+    Attributes:
+        model: a table with a ``next_moment_at`` column.
+        next_moment: the row's nearest moment, a function of its state alone; None when it waits for nothing.
+        action: called as the system in a transaction of its own; it compares instants itself.
+    """
+
+    model: type[Any]
+    next_moment: Callable[[Any], datetime | None]
+    action: Callable[[Work, UUID], None]
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room's whole offer: doors, rights, deadlines, listeners, promises, navigation."""
+
+    name: str
+    blueprints: Sequence[Blueprint] = ()
+    rights: Mapping[Permission, Right] = field(default_factory=dict)
+    deadlines: Sequence[Deadline] = ()
+    listeners: Mapping[type[Fact], Sequence[Listener]] = field(default_factory=dict)
+    promises: Sequence[Promise] = ()
+    heard: Mapping[type[Fact], Sequence[Callable[[Any, Any], None]]] = field(default_factory=dict)
+    """After-commit listeners: called as ``(platform, fact)`` once the transaction is durable."""

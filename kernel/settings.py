@@ -1,0 +1,148 @@
+"""Settings from the environment, read once at the door into a frozen value."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class UnsafeSettings(SystemExit):
+    """The platform does not start; every missing or unsafe value is named at once."""
+
+    def __init__(self, troubles: list[str]) -> None:
+        super().__init__("Sunroad does not start:\n" + "\n".join(f"  - {line}" for line in troubles))
+        self.troubles = troubles
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an installation decides.
+
+    Attributes:
+        database_url: ``sqlite:///…`` or ``postgresql://…``.
+        data_folder: files, keys of the demonstration, the SQLite database.
+        blobs_url: a folder, or ``s3://bucket/prefix``; ``blobs_mirror_url`` is the second place.
+        secret_key: at least 32 bytes; signs session cookies and CSRF tokens.
+        log_seed, platform_seed: 32-byte Ed25519 seeds of the log and of the platform's receipts.
+        log_origin: the log's name in checkpoints, for example ``sunroad.example/log``.
+        base_url: how browsers and custodians reach the platform; also the passkey origin.
+        witnesses: ``name vkey url`` lines; ``trust_policy`` the C2SP tlog-policy text derived from them.
+        grace_s: seconds after the deadline in which committed bytes may still arrive (0 in profile cn).
+    """
+
+    database_url: str
+    data_folder: Path
+    secret_key: str
+    log_seed: bytes
+    platform_seed: bytes
+    log_origin: str = "sunroad.example/log"
+    base_url: str = "http://127.0.0.1:8080"
+    blobs_url: str = ""
+    blobs_mirror_url: str = ""
+    redis_url: str = ""
+    smtp_url: str = ""
+    mail_from: str = "noreply@sunroad.example"
+    witnesses: tuple[tuple[str, str, str], ...] = ()
+    witness_quorum: int = 2
+    jurisdiction: str = "CN"
+    city_name_zh: str = "阳光市"
+    city_name_en: str = "Sunroad City"
+    demo: bool = False
+    production: bool = False
+    clock_offset_s: int = 0
+    durable: bool = True
+    upload_bytes_max: int = 1 << 30
+    session_hours: int = 12
+    password_memory_kib: int = 65536
+    s3_options: Mapping[str, str] = field(default_factory=dict)
+    rate_limits: bool = True
+    jobs_in_web: bool = False
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Read ``SUNROAD_*`` variables.
+
+        Raises:
+            UnsafeSettings: names every missing or unsafe value at once.
+        """
+        troubles: list[str] = []
+
+        def need(name: str) -> str:
+            value = env.get(f"SUNROAD_{name}", "")
+            if not value:
+                troubles.append(f"SUNROAD_{name} is missing")
+            return value
+
+        def seed(name: str) -> bytes:
+            text = need(name)
+            try:
+                value = base64.b64decode(text, validate=True)
+            except binascii.Error:
+                value = b""
+            if text and len(value) != 32:
+                troubles.append(f"SUNROAD_{name} must be 32 bytes in base64")
+            return value
+
+        def whole(name: str, default: int, least: int = 0) -> int:
+            text = env.get(f"SUNROAD_{name}", "")
+            if not text:
+                return default
+            if not text.lstrip("-").isdigit() or int(text) < least:
+                troubles.append(f"SUNROAD_{name} must be a whole number of at least {least}, not {text!r}")
+                return default
+            return int(text)
+
+        data_folder = Path(env.get("SUNROAD_DATA", "var")).absolute()
+        secret_key = need("SECRET_KEY")
+        if secret_key and len(secret_key) < 32:
+            troubles.append("SUNROAD_SECRET_KEY is shorter than 32 characters")
+        production = env.get("SUNROAD_ENV", "production") == "production"
+        base_url = env.get("SUNROAD_BASE_URL", "http://127.0.0.1:8080").rstrip("/")
+        if production and not base_url.startswith("https://"):
+            troubles.append("SUNROAD_BASE_URL must begin with https:// (set SUNROAD_ENV=demo to try it without)")
+        witnesses = []
+        for line in env.get("SUNROAD_WITNESSES", "").splitlines():
+            words = line.split()
+            if len(words) == 3:
+                witnesses.append((words[0], words[1], words[2]))
+            elif words:
+                troubles.append(f"SUNROAD_WITNESSES: each line is 'name vkey url', not {line!r}")
+        if production and not witnesses:
+            troubles.append("SUNROAD_WITNESSES is empty: without witnesses no bid counts as received")
+        settings = cls(
+            database_url=env.get("SUNROAD_DATABASE_URL") or f"sqlite:///{data_folder / 'sunroad.db'}",
+            data_folder=data_folder,
+            secret_key=secret_key,
+            log_seed=seed("LOG_SEED"),
+            platform_seed=seed("PLATFORM_SEED"),
+            log_origin=env.get("SUNROAD_LOG_ORIGIN", "sunroad.example/log"),
+            base_url=base_url,
+            blobs_url=env.get("SUNROAD_BLOBS_URL", ""),
+            blobs_mirror_url=env.get("SUNROAD_BLOBS_MIRROR_URL", ""),
+            redis_url=env.get("SUNROAD_REDIS_URL", ""),
+            smtp_url=env.get("SUNROAD_SMTP_URL", ""),
+            mail_from=env.get("SUNROAD_MAIL_FROM", "noreply@sunroad.example"),
+            witnesses=tuple(witnesses),
+            witness_quorum=whole("WITNESS_QUORUM", 2),
+            jurisdiction=env.get("SUNROAD_JURISDICTION", "CN"),
+            city_name_zh=env.get("SUNROAD_CITY_ZH", "阳光市"),
+            city_name_en=env.get("SUNROAD_CITY_EN", "Sunroad City"),
+            demo=env.get("SUNROAD_ENV") == "demo",
+            production=production,
+            clock_offset_s=whole("CLOCK_OFFSET_S", 0, least=-(10**10)),
+            upload_bytes_max=whole("UPLOAD_BYTES_MAX", 1 << 30, least=1 << 20),
+            session_hours=whole("SESSION_HOURS", 12, least=1),
+            s3_options={
+                key.removeprefix("SUNROAD_S3_").lower(): value
+                for key, value in env.items()
+                if key.startswith("SUNROAD_S3_")
+            },
+        )
+        if production and settings.clock_offset_s:
+            troubles.append("SUNROAD_CLOCK_OFFSET_S is for demonstrations only")
+        if troubles:
+            raise UnsafeSettings(troubles)
+        return settings
