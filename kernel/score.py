@@ -66,6 +66,7 @@ def mean(values: tuple[Exact, ...] | list[Exact]) -> Fraction:
 def _times(whole: int, quantum: Decimal) -> Decimal:
     """``whole × quantum`` exactly, whatever precision the thread's decimal context has."""
     sign, digits, exponent = quantum.as_tuple()
-    assert sign == 0 and isinstance(exponent, int)
+    assert sign == 0
+    assert isinstance(exponent, int)
     coefficient = whole * int("".join(map(str, digits)))
     return Decimal((0, tuple(map(int, str(coefficient))), exponent))

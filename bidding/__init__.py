@@ -1,0 +1,1 @@
+"""Registration, bid bonds, sealed bids, the opening, live auctions."""

@@ -1,0 +1,1 @@
+"""Expert roster, draw, remote panel, score sheets, report, award and standstill."""

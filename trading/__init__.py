@@ -1,0 +1,1 @@
+"""The tender itself: lots, notices, documents, clarifications, objections, contract."""
