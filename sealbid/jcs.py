@@ -1,7 +1,7 @@
 """Canonical JSON, RFC 8785, in the restricted profile that everything signed or hashed uses.
 
-Objects with keys ``[a-z0-9_]+``, strings, integers with ``|n| < 2**53``, booleans, arrays. No floats, no null,
-no duplicate keys, no depth beyond 16. One value has one encoding, so a reader accepts only that one.
+Objects with keys ``[a-z0-9_]+``, strings, integers with ``|n| < 2**53``, booleans, arrays. No floats, null,
+duplicate keys or depth beyond 16. One value has one encoding, so a reader accepts only that one.
 
 Source: spec sealing §2.
 """
