@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 
 from sealbid.errors import SealError
-from sealbid.records import b64, unb64
+from sealbid.octets import b64, unb64
 
 DASH = "— "
 LINES_MAX = 64
@@ -75,7 +75,7 @@ class VerifierKey:
         parts = vkey.split("+", 2)
         if len(parts) != 3:
             raise SealError("note_key", "a vkey has three parts joined by plus signs")
-        data = unb64(parts[2], code="note_key")
+        data = unb64(parts[2])
         if not data or data[0] not in set(KeyType):
             raise SealError("note_key", "the key type is not one we verify")
         key = cls(parts[0], KeyType(data[0]), data[1:])
@@ -145,7 +145,7 @@ class SignerKey:
         parts = text.strip().split("+", 4)
         if len(parts) != 5 or parts[:2] != ["PRIVATE", "KEY"]:
             raise SealError("note_key", "not a private note key")
-        data = unb64(parts[4], 1 + SEED_BYTES, code="note_key")
+        data = unb64(parts[4], 1 + SEED_BYTES)
         if data[0] not in set(KeyType):
             raise SealError("note_key", "the key type is not one we sign with")
         key = cls(parts[2], KeyType(data[0]), data[1:])
@@ -188,7 +188,7 @@ class SignatureLine:
         name, space, encoded = line.removeprefix(DASH).partition(" ")
         if not line.startswith(DASH) or not space:
             raise SealError("note_line", "a signature line reads '— name base64'")
-        data = unb64(encoded, code="note_line")
+        data = unb64(encoded)
         if len(data) < 5:
             raise SealError("note_line", "a signature line is too short")
         return cls(require_name(name), data[:4], data[4:])
@@ -297,7 +297,7 @@ def checkpoint_fields(text: str) -> tuple[str, int, bytes]:
     origin, size, root = lines[:3]
     if not size.isascii() or not size.isdigit() or str(int(size[:20])) != size or int(size) >= 1 << 63:
         raise SealError("checkpoint_shape", "the size is not a plain decimal number")
-    return require_name(origin), int(size), unb64(root, 32, code="checkpoint_shape")
+    return require_name(origin), int(size), unb64(root, 32)
 
 
 def _short(text: str) -> bytes:

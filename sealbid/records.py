@@ -7,8 +7,6 @@ content is kept outside the body, which carries a second salted digest of it.
 Source: sealing specification §2 and §7.1.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -19,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 
 from sealbid import jcs
 from sealbid.errors import SealError
+from sealbid.octets import b64, label, unb64
 
 Json = dict[str, Any]
 
@@ -67,11 +66,6 @@ class EntryAlg(IntEnum):
     SM3 = 2
 
 
-def tag(text: str) -> bytes:
-    """``L("x")``: the UTF-8 bytes and one zero byte."""
-    return text.encode() + b"\x00"
-
-
 def digest(data: bytes, alg: EntryAlg = EntryAlg.SHA256) -> bytes:
     """32-byte digest by the hash of the given entry algorithm."""
     h = hashes.Hash(hashes.SHA256() if alg is EntryAlg.SHA256 else hashes.SM3())
@@ -99,26 +93,6 @@ def parse_ts(text: object) -> datetime:
     except ValueError as error:
         raise SealError("bad_time", f"no such instant: {text}") from error
     return whole + timedelta(milliseconds=int(text[20:23]))
-
-
-def b64(data: bytes) -> str:
-    """RFC 4648 §4, with padding."""
-    return base64.b64encode(data).decode("ascii")
-
-
-def unb64(text: object, size: int | None = None, *, code: str = "bad_base64") -> bytes:
-    """Strict inverse of ``b64``; ``size`` fixes the number of bytes expected."""
-    try:
-        if not isinstance(text, str):
-            raise ValueError("not a string")
-        data = base64.b64decode(text.encode("ascii"), validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise SealError(code, f"not base64: {error}") from error
-    if b64(data) != text:
-        raise SealError(code, "base64 is not in its one canonical spelling")
-    if size is not None and len(data) != size:
-        raise SealError(code, f"{len(data)} bytes where {size} were expected")
-    return data
 
 
 def make_record(
@@ -165,7 +139,7 @@ def validate(record: object) -> Json:
     """Return the record if it is exactly what §7.1 allows, otherwise refuse.
 
     Raises:
-        SealError: ``record_shape``, ``record_type``, ``bad_time`` or ``record_salt``.
+        SealError: ``record_shape``, ``record_type``, ``bad_time`` or ``bad_base64``.
     """
     if not isinstance(record, dict):
         raise SealError("record_shape", "a record is a JSON object")
@@ -179,7 +153,7 @@ def validate(record: object) -> Json:
         raise SealError("record_shape", "tender and by are strings")
     if not isinstance(record["body"], dict) or not isinstance(record.get("sig", {}), dict):
         raise SealError("record_shape", "body and sig are objects")
-    unb64(record["salt"], SALT_BYTES, code="record_salt")
+    unb64(record["salt"], SALT_BYTES)
     jcs.encode(record)
     return record
 
@@ -202,7 +176,7 @@ def private_digest(private: Mapping[str, Any], salt2: bytes, alg: EntryAlg = Ent
     """
     if len(salt2) != SALT_BYTES:
         raise SealError("record_salt", "the second salt must be 32 bytes")
-    return digest(tag("sealbid/1 private") + salt2 + jcs.encode(dict(private)), alg).hex()
+    return digest(label("sealbid/1 private") + salt2 + jcs.encode(dict(private)), alg).hex()
 
 
 def require_private(body: Mapping[str, Any], private: Mapping[str, Any], salt2: bytes) -> None:

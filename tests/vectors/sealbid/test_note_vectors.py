@@ -18,8 +18,8 @@ EXAMPLE_TEXT = (
     "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
 )
 EXAMPLE_NOTE = (
-    EXAMPLE_TEXT
-    + "\n— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+    EXAMPLE_TEXT + "\n— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZIn"
+    "NIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
 )
 
 
@@ -58,7 +58,7 @@ def test_our_note_carries_a_log_signature_and_two_kinds_of_cosignature(own: dict
     found = Note.parse(own["note"]).verified(keys)
 
     assert [key.kind for key in found] == [KeyType.ED25519, KeyType.COSIGNATURE, KeyType.MLDSA44]
-    assert list(found.values())[0] is None
+    assert next(iter(found.values())) is None
     assert all(isinstance(found[key], int) for key in keys[1:])
     assert [str(key) for key in keys] == own["vkeys"]
 
