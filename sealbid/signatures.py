@@ -14,7 +14,7 @@ import hmac
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -36,6 +36,11 @@ RSA_BITS_MIN = 2048
 CHAIN_LENGTH_MAX = 6
 
 _PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+_NAMING = (
+    x509.NameOID.ORGANIZATION_NAME,
+    x509.NameOID.ORGANIZATION_IDENTIFIER,
+    x509.NameOID.SERIAL_NUMBER,
+)
 _USER_PRESENT, _USER_VERIFIED = 0x01, 0x04
 
 
@@ -216,10 +221,52 @@ def load_public_key(der: bytes) -> PublicKey:
     return key
 
 
-def certified_key(chain: Sequence[bytes], roots: Sequence[bytes], at: datetime) -> bytes:
-    """Return the SPKI of the first certificate when the chain leads to a pinned root at the instant ``at``.
+@dataclass(frozen=True)
+class Certified:
+    """What a chain to a pinned root proves: a public key (SPKI, DER) and the names its owner goes by."""
 
-    Revocation is not looked up here: a verifier works without a network.
+    public_key: bytes
+    names: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whom a verifier believes, and when.
+
+    Attributes:
+        pinned: organization → its public keys (SPKI, DER) that the verifier knows beforehand.
+        roots: DER certificates of authorities.
+        at: the instant at which certificates must have been valid; UTC, aware.
+        relying_party: needed where passkeys may sign.
+    """
+
+    at: datetime
+    pinned: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
+    roots: Sequence[bytes] = ()
+    relying_party: RelyingParty | None = None
+
+    def require_signed(self, signature: SignatureObject, kind: str, body: object, *, by: str) -> None:
+        """Refuse unless the organization ``by`` signed this document.
+
+        Raises:
+            SealError: ``signer_unknown`` when neither a pinned key nor a certificate ties the signature to
+                that organization, ``certificate_chain``, or any refusal of ``verify``.
+        """
+        keys = [key for key in self.pinned.get(by, ()) if kid_of(key) == signature.kid]
+        if not keys and signature.chain:
+            certified = certified_key(signature.chain, self.roots, self.at)
+            keys = [certified.public_key] if by in certified.names else []
+        if not keys:
+            raise SealError("signer_unknown", "Nothing ties this signature to that organization.", org=by)
+        verify(signature, kind, body, keys[0], relying_party=self.relying_party)
+
+
+def certified_key(chain: Sequence[bytes], roots: Sequence[bytes], at: datetime) -> Certified:
+    """Return what the first certificate says when the chain leads to a pinned root at the instant ``at``.
+
+    Names are the subject's organization, organization identifier and serial number; national authorities put
+    the unified social credit code into one of them. Revocation is not looked up here: a verifier works
+    without a network.
 
     Args:
         chain: DER certificates, the signer's own first, without the root.
@@ -247,7 +294,8 @@ def certified_key(chain: Sequence[bytes], roots: Sequence[bytes], at: datetime) 
         except (ValueError, TypeError, InvalidSignature) as problem:
             raise SealError("certificate_chain", "A certificate was not issued by the next one.") from problem
     leaf = path[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return spki(load_public_key(leaf))
+    names = {str(attribute.value) for attribute in path[0].subject if attribute.oid in _NAMING}
+    return Certified(spki(load_public_key(leaf)), frozenset(names))
 
 
 def _require_may_issue(issuer: x509.Certificate, below: int) -> None:
