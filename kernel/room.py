@@ -12,7 +12,7 @@ from flask import Blueprint
 
 from kernel.facts import Fact
 from kernel.promises import Promise
-from kernel.rights import Right, Permission
+from kernel.rights import Permission, Right, Role
 
 if TYPE_CHECKING:
     from kernel.work import Work
@@ -36,6 +36,25 @@ class Deadline:
 
 
 @dataclass(frozen=True)
+class NavEntry:
+    """A line of the navigation.
+
+    Attributes:
+        msgid: its words, translated where it is shown.
+        endpoint: ``room.view``; it must need no argument.
+        roles: who sees it; empty for everybody, signed in or not.
+        icon: a file in ``static/vendor/icons`` without its ending, or empty.
+        order: small numbers first.
+    """
+
+    msgid: str
+    endpoint: str
+    roles: tuple[Role, ...] = ()
+    icon: str = ""
+    order: int = 100
+
+
+@dataclass(frozen=True)
 class Room:
     """A room's whole offer: doors, rights, deadlines, listeners, promises, navigation."""
 
@@ -47,3 +66,4 @@ class Room:
     promises: Sequence[Promise] = ()
     heard: Mapping[type[Fact], Sequence[Callable[[Any, Any], None]]] = field(default_factory=dict)
     """After-commit listeners: called as ``(platform, fact)`` once the transaction is durable."""
+    nav: Sequence[NavEntry] = ()

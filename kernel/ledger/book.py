@@ -9,7 +9,6 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from kernel.facts import rfc3339
 from kernel.ledger.models import LogPending, LogRecord
 from sealbid import jcs, records
 
@@ -41,7 +40,7 @@ def write(
         salt2 = platform.outside.entropy(32)
         body = body | {"d": records.private_digest(confidential, salt2)}
     record = records.make_record(
-        kind, rfc3339(now), tender, body, by or "platform", platform.outside.entropy(32), sig
+        kind, now, tender, body, by=by or "platform", salt=platform.outside.entropy(32), sig=sig
     )
     record_id = platform.outside.new_id()
     session.add(
