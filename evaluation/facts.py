@@ -1,0 +1,185 @@
+"""What can have happened to a panel and its work. Names of members are confidential until the award."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from kernel.facts import Fact, private
+from kernel.money import Money
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpertEnrolled(Fact):
+    name = "evaluation.expert.enrolled"
+    kind = "admin-action"
+    person: UUID = private()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolFrozen(Fact):
+    """The candidates for the draw are fixed before anybody can know the seed."""
+
+    name = "evaluation.pool.frozen"
+    kind = "draw-commit"
+    panel: UUID
+    pool: str
+    count: int
+    seats: int
+    specialty: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpertsDrawn(Fact):
+    name = "evaluation.experts.drawn"
+    kind = "draw-result"
+    panel: UUID
+    draw: str
+    seed: str
+    count: int
+    order: tuple[str, ...] = private()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberInvited(Fact):
+    name = "evaluation.member.invited"
+    panel: UUID
+    number: int
+    person: UUID = private()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberCommitted(Fact):
+    """A member accepted and signed the commitment and the avoidance declaration."""
+
+    name = "evaluation.member.committed"
+    panel: UUID
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberLeft(Fact):
+    name = "evaluation.member.left"
+    panel: UUID
+    number: int
+    ground: str
+    reason: str = private()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PanelFormed(Fact):
+    name = "evaluation.panel.formed"
+    panel: UUID
+    seats: int
+    experts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewVoted(Fact):
+    name = "evaluation.review.voted"
+    panel: UUID
+    number: int
+    bid: str
+    items: dict[str, Any] = private()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewConcluded(Fact):
+    name = "evaluation.review.concluded"
+    panel: UUID
+    verdicts: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplanationAsked(Fact):
+    name = "evaluation.explanation.asked"
+    bid: str
+    triggers: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplanationGiven(Fact):
+    name = "evaluation.explanation.given"
+    bid: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplanationJudged(Fact):
+    name = "evaluation.explanation.judged"
+    bid: str
+    accepted: bool
+    votes_for: int
+    votes_against: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetSaved(Fact):
+    """A draft changed; what it says stays the member's own."""
+
+    name = "evaluation.sheet.saved"
+    panel: UUID
+    number: int
+    bid: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetLocked(Fact):
+    name = "evaluation.sheet.locked"
+    kind = "score-sheet"
+    panel: UUID
+    number: int
+    bid: str
+    sheet: dict[str, Any] = private()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportMade(Fact):
+    name = "evaluation.report.made"
+    kind = "report"
+    lot: UUID
+    version: int
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSigned(Fact):
+    name = "evaluation.report.signed"
+    kind = "report"
+    lot: UUID
+    version: int
+    number: int
+    digest: str
+    dissent: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportDelivered(Fact):
+    name = "evaluation.report.delivered"
+    kind = "report"
+    lot: UUID
+    version: int
+    digest: str
+    pdf: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationFailed(Fact):
+    name = "evaluation.lot.failed"
+    lot: UUID
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamesRead(Fact):
+    """Somebody looked at a panel's names before the result was public."""
+
+    name = "evaluation.names.read"
+    kind = "admin-action"
+    panel: UUID
+    purpose: str
+    reader: UUID = private()
+
+
+Amount = Money

@@ -1,0 +1,245 @@
+"""Gives pending entries their place in the one tree, signs checkpoints and collects cosignatures.
+
+One sequencer works at a time: SQLite's write lock or a PostgreSQL advisory lock sees to that, so starting it twice
+is harmless. Source: spec sealing §7.2 and §7.4.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Session
+
+from kernel.ledger.models import LogCheckpoint, LogEntry, LogHead, LogPending, LogRecord, LogTile, WitnessSignature
+from kernel.platform import Platform
+from kernel.rights import SYSTEM
+from kernel.work import Work
+from sealbid import merkle, note
+from sealbid.errors import SealError
+from sealbid.tiles import TileTree
+
+log = structlog.get_logger("sunroad.sequencer")
+
+ADVISORY_LOCK = 0x53554E52  # "SUNR"
+BATCH = 2000
+
+Cosigner = Callable[[int, Sequence[bytes], str], list[str]]
+"""Asks one witness: old size, consistency proof, checkpoint → its cosignature lines. Raises SealError or OSError."""
+
+
+class SqlTiles:
+    """Tiles in the database; reads are remembered for the length of one transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._seen: dict[tuple[int, int], bytes] = {}
+        self._dirty: dict[tuple[int, int], bytes] = {}
+
+    def get(self, level: int, n: int) -> bytes | None:
+        key = (level, n)
+        if key not in self._seen:
+            data = self.session.scalar(
+                sa.select(LogTile.data).where(LogTile.level == level, LogTile.n == n)
+            )
+            if data is None:
+                return None
+            self._seen[key] = bytes(data)
+        return self._seen[key]
+
+    def put(self, level: int, n: int, data: bytes) -> None:
+        self._seen[level, n] = self._dirty[level, n] = data
+
+    def flush(self) -> None:
+        """Write the tiles that grew."""
+        for (level, n), data in self._dirty.items():
+            changed = self.session.execute(
+                sa.update(LogTile).where(LogTile.level == level, LogTile.n == n).values(data=data)
+            )
+            if not changed.rowcount:  # type: ignore[attr-defined]
+                self.session.execute(sa.insert(LogTile).values(level=level, n=n, data=data))
+        self._dirty.clear()
+
+
+@dataclass(frozen=True)
+class Head:
+    """The log's newest state: number of leaves, 32-byte root, signed note text."""
+
+    size: int
+    root: bytes
+    note: str
+    at: datetime | None
+
+
+def head(session: Session) -> Head:
+    """The newest checkpoint; an empty log has size 0 and no note."""
+    row = session.get(LogHead, 1)
+    if row is None:
+        return Head(0, merkle.empty_root(), "", None)
+    return Head(row.size, base64.b64decode(row.note.split("\n")[2]), row.note, row.at)
+
+
+def tree(session: Session, size: int | None = None) -> TileTree:
+    """The tree for proofs at the current size."""
+    return TileTree(SqlTiles(session), head(session).size if size is None else size)
+
+
+def sequence(platform: Platform) -> Head:
+    """Place everything that waits and sign one checkpoint, in a transaction of its own."""
+    with platform.begin(SYSTEM) as work:
+        return sequence_within(work)
+
+
+def sequence_within(work: Work) -> Head:
+    """Place everything that waits inside a running transaction.
+
+    Used by the sequencer, and by the close of a tender, which must know every commit's index.
+    """
+    session, platform = work.session, work.platform
+    session.flush()
+    if not platform.database.is_sqlite:
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+    before = head(session)
+    tiles = SqlTiles(session)
+    grown = TileTree(tiles, before.size)
+    while True:
+        pending = session.execute(
+            sa.select(LogPending.id, LogPending.entry, LogPending.record_id).order_by(LogPending.id).limit(BATCH)
+        ).all()
+        if not pending:
+            break
+        start = grown.size
+        grown.append([bytes(row.entry) for row in pending])
+        session.execute(
+            sa.insert(LogEntry), [{"idx": start + i, "entry": row.entry} for i, row in enumerate(pending)]
+        )
+        session.execute(
+            sa.update(LogRecord), [{"id": row.record_id, "idx": start + i} for i, row in enumerate(pending)]
+        )
+        session.execute(sa.delete(LogPending).where(LogPending.id.in_([row.id for row in pending])))
+    if grown.size == before.size:
+        return before
+    tiles.flush()
+    root = grown.root()
+    signed = sign_checkpoint(platform, grown.size, root)
+    values = {"size": grown.size, "note": signed, "at": work.now}
+    if before.at is None:
+        session.execute(sa.insert(LogHead).values(id=1, **values))
+    else:
+        session.execute(sa.update(LogHead).where(LogHead.id == 1).values(**values))
+    session.execute(sa.insert(LogCheckpoint).values(**values))
+    return Head(grown.size, root, signed, work.now)
+
+
+def signer(platform: Platform) -> note.SignerKey:
+    """The log's own signing key for checkpoints."""
+    return note.SignerKey(platform.settings.log_origin, note.KeyType.ED25519, platform.settings.log_seed)
+
+
+def sign_checkpoint(platform: Platform, size: int, root: bytes) -> str:
+    """The signed note of a checkpoint (C2SP tlog-checkpoint, no extension lines)."""
+    text = f"{platform.settings.log_origin}\n{size}\n{base64.b64encode(root).decode()}\n"
+    return str(note.sign_note(text, signer(platform)))
+
+
+def cosign(platform: Platform, cosigners: dict[str, Cosigner], *, upto: int | None = None) -> int:
+    """Take the newest checkpoint to every witness that has not signed it; returns how many signed now.
+
+    Network calls happen outside any transaction. A witness that does not answer is tried again next time.
+    """
+    signed = 0
+    for name, ask in cosigners.items():
+        with platform.read() as session:
+            now_head = head(session)
+            old = session.scalar(
+                sa.select(sa.func.max(WitnessSignature.size)).where(WitnessSignature.name == name)
+            )
+            if now_head.size == 0 or old == now_head.size:
+                continue
+            proof = _consistency(session, old or 0, now_head.size)
+        lines = _ask(platform, name, ask, old or 0, proof, now_head)
+        if lines:
+            with platform.database.session(write=True) as session, session.begin():
+                known = session.get(WitnessSignature, (now_head.size, name))
+                if known is None:
+                    session.add(
+                        WitnessSignature(
+                            size=now_head.size, name=name, line="\n".join(lines), at=platform.outside.clock.now()
+                        )
+                    )
+            signed += 1
+    return signed
+
+
+def _consistency(session: Session, old: int, new: int) -> list[bytes]:
+    return tree(session, new).consistency(old) if 0 < old < new else []
+
+
+def _ask(
+    platform: Platform, name: str, ask: Cosigner, old: int, proof: Sequence[bytes], newest: Head
+) -> list[str]:
+    try:
+        return ask(old, proof, newest.note)
+    except SealError as trouble:
+        if trouble.code == "witness_conflict" and str(trouble.detail).isdigit():
+            known = int(str(trouble.detail))
+            with platform.read() as session:
+                proof = _consistency(session, known, newest.size)
+            try:
+                return ask(known, proof, newest.note)
+            except (SealError, OSError) as again:
+                log.warning("witness", name=name, trouble=str(again))
+        else:
+            log.warning("witness", name=name, trouble=str(trouble))
+    except OSError as trouble:
+        log.warning("witness", name=name, trouble=str(trouble))
+    return []
+
+
+def cosigned_note(session: Session, size: int) -> str | None:
+    """The checkpoint of a size with every cosignature collected for it."""
+    row = session.get(LogCheckpoint, size)
+    if row is None:
+        return None
+    lines = session.scalars(
+        sa.select(WitnessSignature.line).where(WitnessSignature.size == size).order_by(WitnessSignature.name)
+    ).all()
+    return row.note + "".join(f"{line}\n" for line in lines)
+
+
+def cosigned_size(session: Session, index: int, quorum: int) -> int | None:
+    """The smallest checkpoint size that holds a leaf and has a quorum of cosignatures, or None."""
+    return session.scalar(
+        sa.select(WitnessSignature.size)
+        .where(WitnessSignature.size > index)
+        .group_by(WitnessSignature.size)
+        .having(sa.func.count() >= quorum)
+        .order_by(WitnessSignature.size)
+        .limit(1)
+    )
+
+
+def tick(platform: Platform, *, every: timedelta = timedelta(minutes=1)) -> bool:
+    """Add the minute's ``tick`` record when it is due: it hides activity and sandwiches time (spec §7.1, §7.3)."""
+    from kernel.ledger import book
+
+    with platform.begin(SYSTEM) as work:
+        last = work.session.scalar(sa.select(sa.func.max(LogRecord.at)).where(LogRecord.kind == "tick"))
+        if last is not None and work.now - last < every:
+            return False
+        for _ in range(1 + work.entropy(1)[0] % 4):
+            book.write(
+                work.session,
+                platform=platform,
+                now=work.now,
+                kind="tick",
+                tender="",
+                body={},
+                confidential={},
+                by="platform",
+            )
+    return True
