@@ -138,11 +138,11 @@ class _PolicyReader:
                 case ["log", vkey, *url] if len(url) < 2:
                     key = VerifierKey.parse(vkey)
                     self.logs.append(key)
-                    self.urls.update({key.name: u for u in url})
+                    self._url(key.name, url)
                 case ["witness", name, vkey, *url] if len(url) < 2:
                     self._new_name(name)
                     self.witnesses[name] = self._witness(vkey)
-                    self.urls.update({name: u for u in url})
+                    self._url(name, url)
                 case ["group", name, threshold, *members] if members:
                     self._group(name, threshold, members)
                 case ["quorum", name] if self.quorum is None:
@@ -181,6 +181,10 @@ class _PolicyReader:
         if not 1 <= needed <= len(members):
             raise SealError("policy_text", f"{threshold} of {len(members)} cannot be")
         self.groups[name] = Group(needed, tuple(members))
+
+    def _url(self, name: str, given: Sequence[str]) -> None:
+        if given:
+            self.urls[name] = given[0]
 
     def _known(self, name: str) -> None:
         if name not in self.witnesses and name not in self.groups:
