@@ -24,7 +24,7 @@ Json = dict[str, Any]
 SALT_BYTES = 32
 ENTRY_BYTES = 34
 KEYS = frozenset({"v", "t", "ts", "tender", "body", "by", "salt"})
-_TS = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
+_TS = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
 _HEX32 = re.compile(r"[0-9a-f]{64}")
 
 
