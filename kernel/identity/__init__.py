@@ -1,0 +1,1 @@
+"""People, organisations, their roles, keys, sessions and tokens."""

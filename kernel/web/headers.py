@@ -1,0 +1,57 @@
+"""Headers of every answer, request ids and the request log."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+
+import structlog
+from flask import Flask, Response, g, request
+
+log = structlog.get_logger("sunroad.request")
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "manifest-src 'self'; require-trusted-types-for 'script'"
+)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def init_app(app: Flask, *, https: bool) -> None:
+    @app.before_request
+    def number() -> None:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        g.began = time.monotonic()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def harden(response: Response) -> Response:
+        headers = response.headers
+        headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("Referrer-Policy", "same-origin")
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        if https:
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+        headers["X-Request-ID"] = g.get("request_id", "")
+        headers.setdefault("Vary", "Cookie, Accept-Language, Authorization")
+        # What depends on who is signed in must not be kept by anybody between us and them.
+        if request.endpoint != "static":
+            headers.setdefault(
+                "Cache-Control", "no-store" if "signed_in" in g and g.signed_in else "no-cache"
+            )
+        log.info(
+            "request",
+            method=request.method,
+            path=request.path,  # never the query: it may carry what people search for
+            endpoint=request.endpoint,
+            status=response.status_code,
+            ms=round((time.monotonic() - g.began) * 1000, 1) if "began" in g else None,
+        )
+        return response

@@ -1,0 +1,68 @@
+"""Puts the doors' common parts onto a Flask application."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Flask, request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf.csrf import CSRFProtect
+
+from kernel import i18n
+from kernel.platform import Platform
+from kernel.web import audience, headers, problems, shell, static
+
+
+def limiter_of(app: Flask) -> Limiter:
+    found = app.extensions["sunroad-limiter"]
+    assert isinstance(found, Limiter)
+    return found
+
+
+def prepare(app: Flask, platform: Platform, *, csrf: bool = True) -> None:
+    """Everything but the blueprints: configuration, headers, language, problems, CSRF, limits."""
+    settings = platform.settings
+    https = settings.base_url.startswith("https://")
+    app.extensions["sunroad"] = platform
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SESSION_COOKIE_NAME="sunroad",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=https,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),
+        MAX_CONTENT_LENGTH=settings.upload_bytes_max,
+        MAX_FORM_MEMORY_SIZE=8 << 20,
+        WTF_CSRF_ENABLED=csrf,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_CHECK_DEFAULT=False,
+        RATELIMIT_ENABLED=settings.rate_limits,
+        RATELIMIT_HEADERS_ENABLED=True,
+        RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
+    )
+    headers.init_app(app, https=https)
+    i18n.init_app(app)
+    static.init_app(app)
+    shell.init_app(app)
+    problems.init_app(app)
+    protect = CSRFProtect(app)
+
+    @app.before_request
+    def no_forgery() -> None:
+        # A bearer token is no ambient authority: a foreign page cannot make a browser send it.
+        if csrf and not request.headers.get("Authorization", "").lower().startswith("bearer "):
+            protect.protect()
+
+    app.extensions["sunroad-limiter"] = Limiter(
+        get_remote_address, app=app, default_limits=["600 per minute"]
+    )
+
+
+def finish(app: Flask) -> None:
+    """After the last blueprint: check that every door names its audience."""
+    audience.public(app.view_functions["static"])
+    limiter = limiter_of(app)
+    app.view_functions["static"] = limiter.exempt(app.view_functions["static"])
+    audience.public(app.view_functions["static"])
+    audience.require_audiences(app)
