@@ -1,0 +1,156 @@
+"""Draws and the award, done again from the published inputs.
+
+Source: sealing specification §9; rules specification §2; threats T21.
+"""
+
+import hashlib
+from collections import Counter
+from functools import partial
+from typing import Any
+
+from sealbid import draw, jcs
+from sealbid.case import Case, Report
+from sealbid.errors import SealError
+from sealbid.evidence import AWARD
+from sealbid.recompute import recompute
+from sealbid.records import Json, RecordType
+from sealbid.verify_opening import PUBLIC_PART
+
+
+def check_draws(case: Case, report: Report) -> None:
+    """Every published draw comes out the same from the bidders' own numbers."""
+    for index, record in case.of_type(RecordType.DRAW_RESULT):
+        if "root" in record["body"]:
+            report.check(f"draw at leaf {index}", partial(_require_draw, case, record))
+        else:
+            report.note(f"draw at leaf {index}", "confidential, only its digest is public")
+
+
+def lottery_numbers(case: Case) -> tuple[bytes, ...]:
+    """Numbers of all closed bids by bid id; the root stands in for a bid that cannot be opened."""
+    _, close = case.one(RecordType.TENDER_CLOSE)
+    place = case.policy.parts.index(PUBLIC_PART) if PUBLIC_PART in case.policy.parts else 0
+    part = case.policy.parts[place]
+    found = []
+    for bid in sorted(close["body"]["bids"], key=lambda b: str(b["bid"])):
+        manifest = case.opened.get((bid["bid"], part))
+        found.append(manifest.nonce if manifest else bytes.fromhex(bid["parts"][place]))
+    return tuple(found)
+
+
+def _require_draw(case: Case, record: Json) -> str:
+    body = record["body"]
+    close, _ = case.one(RecordType.TENDER_CLOSE)
+    case.one(RecordType.DRAW_RESULT, draw=body["draw"])
+    # The root right behind the closing: nobody may choose among later checkpoints. "One history" proved it.
+    if body["size"] != close + 1:
+        raise SealError("draw_root", "a draw takes the root of the tree right behind the closing")
+    drawn = draw.Draw(
+        kind=body["kind"],
+        tender=case.tender,
+        draw_id=body["draw"],
+        root=bytes.fromhex(body["root"]),
+        nonces=lottery_numbers(case),
+    )
+    if drawn.seed().hex() != body["seed"]:
+        raise SealError("draw_seed", "the seed is not the one of these numbers")
+    picked = draw.select(drawn.stream(), body["candidates"], len(body["picked"]))
+    if picked != body["picked"] or len(set(body["candidates"])) != len(body["candidates"]):
+        raise SealError("draw_result", f"the numbers give {picked}")
+    return f"{body['kind']} {body['draw']}: {', '.join(picked)}"
+
+
+def check_award(case: Case, report: Report) -> None:
+    """The award's inputs are the opened bids, and its results follow from them."""
+    awards = case.of_type(RecordType.AWARD)
+    if not awards and AWARD not in case.evidence:
+        report.note("award", "none was made")
+        return
+    award = report.get("award.json is the logged award", lambda: _require_bound(case))
+    if award is None:
+        return
+    report.ok("award.json is the logged award", f"{len(award['lots'])} lot(s)")
+    for lot in award["lots"]:
+        name = f"lot {lot.get('lot')}" if isinstance(lot, dict) else "lot"
+        report.check(f"{name}: inputs are the opened bids", partial(_require_inputs, case, lot))
+        report.check(f"{name}: scores are those of the sheets", partial(_require_sheets, case, lot))
+        report.check(f"{name}: parameters are those drawn", partial(_require_drawn, case, lot))
+        report.check(f"{name}: ranking recomputed", partial(_require_results, lot))
+
+
+def _require_bound(case: Case) -> Json:
+    data = case.evidence.read(AWARD)
+    award = jcs.decode_object(data)
+    _, record = case.of_type(RecordType.AWARD)[-1]  # a later award replaces an earlier one
+    if record["body"]["award_sha256"] != hashlib.sha256(data).hexdigest():
+        raise SealError("award_bound", "award.json is not the one the award record names")
+    if award["tender"] != case.tender or not isinstance(award["lots"], list):
+        raise SealError("award_bound", "award.json belongs to another tender")
+    return award
+
+
+def _require_inputs(case: Case, lot: Json) -> str:
+    opened = {
+        bid: manifest
+        for (bid, part), manifest in case.opened.items()
+        if part == PUBLIC_PART and manifest.lot == lot["lot"]
+    }
+    stated = {bid["bid"]: bid for bid in lot["bids"]}
+    if set(stated) != set(opened):
+        raise SealError("award_inputs", "the award does not deal with exactly the opened bids of the lot")
+    for name, bid in stated.items():
+        announced = opened[name].opening["price"]
+        if bid.get("announced", bid["price"]) != announced:
+            raise SealError("award_inputs", f"bid {name[:8]}… announced {announced}")
+        if bid["price"] != announced and not bid.get("correction"):
+            raise SealError("award_inputs", f"bid {name[:8]}… was corrected without a reason")
+    frozen = lot.get("price", {}).get("prices")
+    if frozen is not None:
+        at_opening = [b.get("announced", b["price"]) for b in lot["bids"] if b.get("stage") != "opening"]
+        if Counter(frozen) != Counter(at_opening):
+            raise SealError("award_inputs", "the benchmark's prices are not those valid at the opening")
+    return f"{len(stated)} bids"
+
+
+def _require_sheets(case: Case, lot: Json) -> str:
+    """Scores in award.json equal the disclosed score sheets; undisclosed sheets are counted, not believed."""
+    sheets: dict[tuple[str, str, str], str] = {}
+    hidden = 0
+    for index, record in case.of_type(RecordType.SCORE_SHEET):
+        sheet = record["body"] if "scores" in record["body"] else case.private(index)
+        if sheet is None:
+            hidden += 1
+            continue
+        if sheet.get("lot") == lot["lot"]:
+            sheets.update({(s["factor"], s["bid"], sheet["member"]): s["score"] for s in sheet["scores"]})
+    used = 0
+    for factor in lot.get("factors", []):
+        for given in factor["scores"] if not factor.get("objective") else []:
+            stated = sheets.get((factor["code"], given["bid"], given["member"]))
+            if stated is None and not hidden:
+                raise SealError("award_sheets", f"no sheet gives {factor['code']} of bid {given['bid'][:8]}…")
+            if stated is not None and stated != given["score"]:
+                raise SealError("award_sheets", f"{factor['code']} of bid {given['bid'][:8]}… was altered")
+            used += stated is not None
+    return f"{used} scores found on sheets, {hidden} sheet(s) not disclosed"
+
+
+def _require_drawn(case: Case, lot: Json) -> str:
+    params: Any = lot.get("price", {}).get("benchmark", {})
+    for item in lot.get("drawn", []):
+        _, record = case.one(RecordType.DRAW_RESULT, draw=item["draw"])
+        if params.get(item["param"]) != record["body"]["picked"][0]:
+            raise SealError("award_drawn", f"{item['param']} is not what was drawn")
+    return ", ".join(f"{item['param']} = {params[item['param']]}" for item in lot.get("drawn", [])) or "none"
+
+
+def _require_results(lot: Json) -> str:
+    found = recompute(lot)
+    for key, value in found.items():
+        if lot[key] != value:
+            raise SealError("award_results", f"{key} come out differently: {value}")
+    best = [result["bid"] for result in found["results"] if result["rank"] == 1]
+    winner = lot["winner"]
+    if winner not in best and not lot.get("decision"):
+        raise SealError("award_winner", "the winner is not the first of the ranking")
+    return f"winner {winner[:8]}…, {len(found['results'])} ranked"
