@@ -56,7 +56,7 @@ class Procedure:
     needs_panel: bool = True
 
     def bids_min(self, law: Rulebook) -> Limit | None:
-        """The row that says how many bids are needed before anything is opened, or None where one is enough."""
+        """The row for how many bids are needed before anything is opened; None where one is enough."""
         return law.get(self.bids) if self.bids else None
 
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from kernel.calendar import SHANGHAI, Calendar, Period, Verdict, is_in_time, local, local_date
-from kernel.errors import Caution, NotNow, NotValid
+from kernel.calendar import Calendar, Verdict, end_of_day, is_in_time, local, local_date
+from kernel.errors import Caution, NotValid
 from kernel.rulebook import Limit, Rulebook
 from trading.procedures import OPEN, Procedure
 
@@ -221,7 +221,8 @@ def check_clarification(
     ``bound`` is the last date it could lawfully have been issued without moving the deadline, ``earliest``
     the new deadline to propose when it comes later.
 
-    Source: 招标投标法 第二十三条; 招标投标法实施条例 第二十一条; 政府采购法实施条例 第三十一条 (T-104, T-204).
+    Source: 招标投标法 第二十三条; 招标投标法实施条例 第二十一条; 政府采购法实施条例 第三十一条
+    (T-104, T-204).
     """
     limit = law.get(procedure.clarification)
     if not affects_bids or limit is None:
@@ -277,7 +278,7 @@ def require_timely_clarification(
 
 
 def softened(limit: Limit, verdict: Verdict) -> Verdict:
-    """A verdict of BLOCK becomes WARN where the row does not block (unverified, or lenient in this regime)."""
+    """A BLOCK becomes a WARN where the row does not block: unverified, or lenient in this regime."""
     return Verdict.WARN if verdict is Verdict.BLOCK and not limit.blocks else verdict
 
 
@@ -344,9 +345,7 @@ def _objections_end(limit: Limit, until_at: datetime, closes_at: datetime, calen
         source=limit.source,
         bound=last_day,
         actual=local_date(until_at),
-        earliest=datetime.combine(last_day + timedelta(days=1), datetime.min.time(), SHANGHAI).astimezone(
-            until_at.tzinfo
-        ),
+        earliest=end_of_day(last_day),
         calendar=calendar.versions(last_day, local_date(closes_at)),
     )
 
@@ -366,116 +365,3 @@ def _bond_validity(limit: Limit, plan: Plan) -> RuleResult:
         actual=bond_last,
         earliest=None,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """When something is due.
-
-    Attributes:
-        rule, source, severity: of the row.
-        last_day: the last day, Shanghai.
-        due_at: 24:00 of it; at that instant it is too late.
-        yellow_at: when the light turns yellow, None where no early warning is kept.
-        calendar, provisional: how it was counted.
-    """
-
-    rule: str
-    name: str
-    source: str
-    severity: str
-    last_day: date
-    due_at: datetime
-    yellow_at: datetime | None
-    calendar: tuple[str, ...]
-    provisional: bool
-
-    def light(self, now: datetime) -> str | None:
-        """None, ``yellow`` or ``red`` for something still undone at ``now``. Source: rules.md §6.2."""
-        if now >= self.due_at:
-            return "red"
-        return "yellow" if self.yellow_at is not None and now >= self.yellow_at else None
-
-
-AFTER: Mapping[str, tuple[str, ...]] = {
-    "report_received": ("candidate_publication_days_max", "buyer_decision_days_max"),
-    "evaluation_ended": ("report_days_max",),
-    "award_decided": ("supervisor_report_days_max", "result_notice_days_max", "award_letter_days_max"),
-    "award_letter_sent": ("contract_days_max", "non_candidate_refund_days_max"),
-    "contract_signed": ("bond_refund_days_max", "contract_publication_days_max", "contract_filing_days_max"),
-    "objection_received": ("objection_answer_days_max",),
-    "inquiry_received": ("inquiry_answer_days_max",),
-    "bid_withdrawn": ("withdrawn_bond_refund_days_max",),
-    "answer_due_passed": ("complaint_days_max",),
-    "complaint_received": ("complaint_acceptance_days_max",),
-    "complaint_accepted": ("complaint_decision_days_max",),
-}
-"""Which rows start to run with which event; rows the regime lacks do not run."""
-
-# SX-04…SX-12: on which day after the event a light turns yellow.
-_YELLOW_DAY = {
-    "objection_answer_days_max": {"N": 2, "W": 5},
-    "candidate_publication_days_max": {"N": 2},
-    "result_notice_days_max": {"W": 1},
-    "contract_days_max": {"N": 20},
-    "bond_refund_days_max": {"N": 3, "W": 3},
-    "supervisor_report_days_max": {"N": 12},
-}
-
-
-def due(law: Rulebook, name: str, from_at: datetime, *, calendar: Calendar) -> Due | None:
-    """When the period of row ``name`` that starts with ``from_at`` is over; None when the regime has no such row.
-
-    A last day of rest moves to the next working day (C-02).
-
-    Source: 民法典 第二百零一条, 第二百零三条; T-108…T-120, T-221…T-233.
-    """
-    limit = law.get(name)
-    if limit is None:
-        return None
-    start = local_date(from_at)
-    last_day = calendar.end_of_period(start, limit.period)
-    yellow = _YELLOW_DAY.get(name, {}).get(limit.unit.value)
-    yellow_from = calendar.earliest_after(start, Period(yellow, limit.period.unit)) if yellow else None
-    return Due(
-        rule=limit.id,
-        name=name,
-        source=limit.source,
-        severity=limit.severity.value,
-        last_day=last_day,
-        due_at=calendar.closes_at(start, limit.period),
-        yellow_at=datetime.combine(yellow_from, datetime.min.time(), SHANGHAI) if yellow_from else None,
-        calendar=calendar.versions(start, last_day),
-        provisional=calendar.is_provisional(start, last_day),
-    )
-
-
-def dues_after(law: Rulebook, event: str, at: datetime, *, calendar: Calendar) -> list[Due]:
-    """Everything that starts to run with ``event``, a key of ``AFTER``. Raises KeyError for another name."""
-    found = (due(law, name, at, calendar=calendar) for name in AFTER[event])
-    return [one for one in found if one is not None]
-
-
-def standstill(law: Rulebook, published_at: datetime, *, calendar: Calendar) -> Due | None:
-    """How long candidates or the result stay published before anything may follow.
-
-    Construction and small works: candidate publicity. Government procurement: the result notice period.
-
-    Source: 招标投标法实施条例 第五十四条 (T-111); T-224.
-    """
-    for name in ("candidate_publicity_days_min", "result_notice_period_days"):
-        if found := due(law, name, published_at, calendar=calendar):
-            return found
-    return None
-
-
-def require_standstill_over(ends_at: datetime, now: datetime, *, source: str) -> None:
-    """Refuse to settle an award while the publicity still runs.
-
-    Raises:
-        NotNow: ``standstill_running``.
-
-    Source: 招标投标法实施条例 第五十四条 (T-111).
-    """
-    if now < ends_at:
-        raise NotNow("standstill_running", source=source, ends_at=ends_at)
