@@ -14,8 +14,10 @@ function show() {
       clock.textContent = "--:--:--";
       continue;
     }
-    const parts = clock.dataset.srParts === "time" ? [] : [day.format(at)];
-    clock.textContent = [...parts, time.format(at)].join(english ? ", " : " ");
+    const date = document.createElement("span");
+    date.className = "sr-clock-date";
+    date.textContent = day.format(at) + (english ? ", " : " ");
+    clock.replaceChildren(...(clock.dataset.srParts === "time" ? [] : [date]), time.format(at));
     clock.dateTime = new Date(at).toISOString();
   }
   setTimeout(show, at === null ? 250 : 1000 - (at % 1000) + 5);

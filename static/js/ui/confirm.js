@@ -3,7 +3,7 @@ import { ask } from "./dialog.js";
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (event.defaultPrevented || form.method === "dialog") return;
+  if (event.defaultPrevented || form.getAttribute("method") === "dialog") return;
   if (form.dataset.srConfirm && form.dataset.srConfirmed !== "yes") {
     event.preventDefault();
     const button = event.submitter;
@@ -13,20 +13,20 @@ document.addEventListener("submit", async (event) => {
     }
     return;
   }
-  if (form.method !== "post") return;
+  if (form.getAttribute("method")?.toLowerCase() !== "post") return;
   if (form.dataset.srSent === "yes") {
     event.preventDefault();
     return;
   }
   form.dataset.srSent = "yes";
   event.submitter?.setAttribute("aria-busy", "true");
+  setTimeout(release, 10_000, form);
 });
 
-// A page that comes back from the history may be submitted again.
-addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form[data-sr-sent]")) {
-    delete form.dataset.srSent;
-    delete form.dataset.srConfirmed;
-    form.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
-  }
-});
+// A page that is still here, or comes back from the history, may be submitted again: the answer may have been a download.
+function release(form) {
+  delete form.dataset.srSent;
+  delete form.dataset.srConfirmed;
+  form.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
+}
+addEventListener("pageshow", () => document.querySelectorAll("form[data-sr-sent]").forEach(release));

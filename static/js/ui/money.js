@@ -1,7 +1,6 @@
 // Amount fields: grouped while typing, Chinese capitals below, distance from the ceiling. The server reads the amount again.
 const DIGITS = "零壹贰叁肆伍陆柒捌玖";
-const PLACES = ["", "拾", "佰", "仟"];
-const SECTIONS = ["", "万", "亿", "兆"];
+const UNITS = [["亿", 100_000_000n], ["万", 10_000n], ["仟", 1000n], ["佰", 100n], ["拾", 10n]];
 
 /** Fen as a BigInt from "1,234.5"; null when it is not an amount. */
 export function fen(text) {
@@ -9,39 +8,21 @@ export function fen(text) {
   return match ? BigInt(match[1]) * 100n + BigInt((match[2] ?? "").padEnd(2, "0")) : null;
 }
 
-function section(value) {
-  let text = "";
-  let gap = false;
-  for (let place = 3; place >= 0; place -= 1) {
-    const digit = Math.floor(value / 10 ** place) % 10;
-    if (digit === 0) gap = gap || text !== "";
-    else {
-      text += (gap ? "零" : "") + DIGITS[digit] + PLACES[place];
-      gap = false;
-    }
-  }
-  return text;
+function whole(number) {
+  if (number < 10n) return DIGITS[Number(number)];
+  const [unit, size] = UNITS.find((pair) => number >= pair[1]);
+  const low = number % size;
+  const gap = low && low < size / 10n ? "零" : "";
+  return whole(number / size) + unit + gap + (low ? whole(low) : "");
 }
 
-/** 正楷 capitals of an amount in fen, as on a cheque. */
+/** An amount in fen in capitals, as on a cheque; the same wording as the server's. */
 export function capitals(amount) {
-  const jiao = Number((amount / 10n) % 10n);
-  const rest = Number(amount % 10n);
-  let yuan = amount / 100n;
-  let text = "";
-  let gap = false;
-  for (const name of [...SECTIONS.keys()].reverse()) {
-    const part = Number((yuan / 10000n ** BigInt(name)) % 10000n);
-    if (part === 0) gap = gap || text !== "";
-    else {
-      text += (text !== "" && (gap || part < 1000) ? "零" : "") + section(part) + SECTIONS[name];
-      gap = false;
-    }
-  }
-  yuan = text ? `${text}元` : "";
-  if (!jiao && !rest) return `${yuan || "零元"}整`;
-  const tenths = jiao ? `${DIGITS[jiao]}角` : yuan ? "零" : "";
-  return yuan + tenths + (rest ? `${DIGITS[rest]}分` : "整");
+  const [yuan, jiao, rest] = [amount / 100n, (amount / 10n) % 10n, amount % 10n];
+  let words = yuan || amount === 0n ? `${whole(yuan)}元` : "";
+  if (jiao) words += `${DIGITS[Number(jiao)]}角`;
+  else if (rest && yuan) words += "零";
+  return words + (rest ? `${DIGITS[Number(rest)]}分` : "整");
 }
 
 function group(input) {
