@@ -88,7 +88,7 @@ def trimmed(prices: Sequence[Exact], table: Sequence[Trim]) -> list[Fraction]:
 def require_printed(
     value: Exact, printed: Collection[Exact], *, code: str = "parameter_not_printed"
 ) -> Fraction:
-    """A drawn coefficient, exactly as the printed list has it. Raises NotValid when the list has it not."""
+    """A drawn coefficient, exactly as the printed list has it; NotValid when the list has it not."""
     if exact(value) not in {exact(one) for one in printed}:
         raise NotValid(code, source=_SOURCE, value=str(value))
     return exact(value)
@@ -198,7 +198,7 @@ def band_of(price: Exact, *, ceiling: Exact, bands: Sequence[Band] = BM6_BANDS) 
 
 
 def bm6_methods(prices: Sequence[Exact], *, ceiling: Exact) -> tuple[int, ...]:
-    """The bands that may be drawn: the one of the mean below 15 prices, else every band with a price in it."""
+    """The bands open to a draw: that of the mean below 15 prices, else every band with a price in it."""
     if len(prices) < BM6_MANY:
         return (band_of(half_up(_mean(prices), _YUAN), ceiling=ceiling),)
     return tuple(sorted({band_of(price, ceiling=ceiling) for price in prices}))
@@ -227,14 +227,13 @@ def bm6(prices: Sequence[Exact], *, ceiling: Exact, delta: Exact, method: int | 
     if len(prices) >= BM6_MANY:
         chosen = [price for price in prices if band_of(price, ceiling=ceiling) == method]
     if not band.low <= exact(delta) <= band.high:
-        raise NotValid(
-            "delta_out_of_band", source=_SOURCE, delta=str(delta), low=str(band.low), high=str(band.high)
-        )
+        span = f"{band.low}..{band.high}"
+        raise NotValid("delta_out_of_band", source=_SOURCE, delta=str(delta), span=span)
     return half_up(exact(half_up(_mean(chosen), _YUAN)) * (1 - exact(delta)), _YUAN)
 
 
 def bm7(prices: Sequence[Exact], *, with_lowest: bool = False, quantum: Decimal = POINTS) -> Decimal:
-    """The second mean: of the prices not above the first mean; or first mean and lowest price halved (EX-11)."""
+    """The mean of the prices not above the first mean; or of first mean and lowest price (EX-11)."""
     first = _mean(prices)
     if with_lowest:
         return half_up((first + min(exact(price) for price in prices)) / 2, quantum)
