@@ -9,6 +9,7 @@ from functools import partial
 from sealbid import receipts, signatures
 from sealbid.case import Case, Report
 from sealbid.errors import SealError
+from sealbid.evidence import TRUST
 from sealbid.octets import unb64
 from sealbid.policy import Policy, fingerprint, require_sound_policy
 from sealbid.records import Json, RecordType, parse_ts
@@ -38,6 +39,8 @@ def _require_policy_chain(case: Case) -> str:
         before = digest
     if before != case.policy.digest.hex():
         raise SealError("policy_chain", "policy.json is not the last logged policy")
+    if case.policy.witness and case.evidence.read(TRUST) != case.policy.witness.encode():
+        raise SealError("policy_witness", "trust.txt is not the one the policy names")
     for _, notice in case.of_type(RecordType.NOTICE):
         if notice["body"].get("policy", before) not in policies(case):
             raise SealError("policy_notice", "the notice prints another policy digest")
@@ -50,7 +53,7 @@ def _require_sound(case: Case) -> str:
             policy,
             tenderer=case.keys["tenderer"],
             operator=case.keys["operator"],
-            controlled_by=case.keys["controlled_by"],
+            controlled_by={item["org"]: item["by"] for item in case.keys["controlled_by"]},
             trust=case.actors(parse_ts(case.records[index]["ts"])),
         )
     return f"{case.policy.t} of {case.policy.n}: " + ", ".join(c.org for c in case.policy.custodians)

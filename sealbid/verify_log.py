@@ -12,7 +12,8 @@ from sealbid.errors import SealError
 from sealbid.evidence import CONSISTENCY, proof_name
 from sealbid.note import Note
 from sealbid.octets import unb64
-from sealbid.records import RecordType, entry_of, parse_ts
+from sealbid.records import Json, RecordType, entry_of, parse_ts
+from sealbid.signatures import SignatureObject, kid_of, verify
 from sealbid.tlog import Checkpoint, Cosigned, TlogProof, interval_of
 
 CLOSE_WITHIN_SECONDS = 60
@@ -54,8 +55,20 @@ def _require_leaf(case: Case, index: int) -> str:
     if proof.index != index or proof.extra is not None:
         raise SealError("proof_shape", "the proof is about another leaf")
     cosigned = case.judge(proof.note)
-    proof.verify_in(entry_of(case.records[index]), cosigned.checkpoint)
+    record = case.records[index]
+    proof.verify_in(entry_of(record), cosigned.checkpoint)
+    _require_platform_hand(case, record)
     return _describe(cosigned)
+
+
+def _require_platform_hand(case: Case, record: Json) -> None:
+    """A signature that claims to be the platform's is; signatures of others are judged where they act."""
+    if "sig" not in record:
+        return
+    signature = SignatureObject.from_json(record["sig"])
+    for key in case.platform_keys():
+        if kid_of(key) == signature.kid:
+            verify(signature, record["t"], record["body"], key)
 
 
 def _describe(cosigned: Cosigned) -> str:
