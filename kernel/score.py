@@ -8,6 +8,7 @@ Source: rules.md §2, §2.10.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import NewType
@@ -56,7 +57,7 @@ def score(value: Exact, quantum: Decimal = POINTS) -> Score:
     return Score(half_up(value, quantum))
 
 
-def mean(values: tuple[Exact, ...] | list[Exact]) -> Fraction:
+def mean(values: Sequence[Exact]) -> Fraction:
     """The exact arithmetic mean. Raises ValueError when there is nothing to average."""
     if not values:
         raise ValueError("nothing to average")

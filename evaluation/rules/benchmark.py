@@ -268,7 +268,7 @@ def deviation(price: Exact, benchmark: Exact, quantum: Decimal = DEVIATION) -> D
 
 
 def deviation_score(rate: Decimal, *, full: Exact, above: Exact, below: Exact) -> Score:
-    """Points for a rounded deviation rate: ``full`` − rate × 100 × E1 above, ``full`` + rate × 100 × E2 below.
+    """Points for a rounded deviation rate: F less E1 per percent above, F less E2 per percent below.
 
     Args:
         rate: as ``deviation`` gives it.
@@ -291,4 +291,4 @@ def deviation_score(rate: Decimal, *, full: Exact, above: Exact, below: Exact) -
 def _mean(prices: Sequence[Exact]) -> Fraction:
     if not prices:
         raise NotValid("no_valid_price", source=_SOURCE)
-    return mean(list(prices))
+    return mean(prices)

@@ -202,8 +202,8 @@ def correct(quoted: Quoted) -> Correction:
     Raises:
         NotValid: ``price_missing`` when the bid states no total anywhere.
 
-    Source: 政府采购货物和服务招标投标管理办法 第五十九条; 招标投标法 第三十九条; 招标投标法实施条例 第五十二条;
-    rules.md §2.4 (EX-3).
+    Source: 政府采购货物和服务招标投标管理办法 第五十九条; 招标投标法 第三十九条;
+    招标投标法实施条例 第五十二条; rules.md §2.4 (EX-3).
     """
     steps: list[CorrectionStep] = []
     stated = [price for price in (quoted.form_words, quoted.form_figures, quoted.other) if price is not None]

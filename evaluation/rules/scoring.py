@@ -152,7 +152,6 @@ def factor_scores(
         each = how if how is Aggregation.TRIMMED else Aggregation.MEAN
         result[bid] = {
             factor.code: member_score([sheet.points[factor.code] for sheet in given], each)
-            # Members agree on an objective factor, so trimming it is the same and costs nothing.
             for factor in factors
         }
     return result
