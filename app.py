@@ -27,11 +27,8 @@ def rooms() -> tuple[Room, ...]:
     """All rooms, lowest floor first."""
     found: list[Room] = [identity]
     for name in FLOORS:
-        if find_spec(name) is None:
-            continue
-        room = getattr(import_module(name), "room", None)
-        if isinstance(room, Room):
-            found.append(room)
+        if find_spec(name) is not None and find_spec(f"{name}.room") is not None:
+            found.append(import_module(f"{name}.room").room)
     return tuple(found)
 
 

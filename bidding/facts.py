@@ -152,3 +152,11 @@ class RecordSigned(Fact):
 
 
 Price = Money
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandingCustodianSet(Fact):
+    name = "bidding.standing_custodian.set"
+    kind = "admin-action"
+    role: str
+    org: UUID

@@ -249,3 +249,14 @@ class Attendance(Base):
     tender_id: Mapped[UUID] = mapped_column(sa.ForeignKey("tender.id"), primary_key=True)
     org_id: Mapped[UUID] = mapped_column(sa.ForeignKey("organization.id"), primary_key=True)
     at: Mapped[datetime]
+
+
+class StandingCustodian(Audited, Base):
+    """An organisation that keeps shares for every tender of the city, besides the tenderer himself."""
+
+    __tablename__ = "standing_custodian"
+    __subject__ = "org_id"
+
+    org_id: Mapped[UUID] = mapped_column(sa.ForeignKey("organization.id"), primary_key=True)
+    role: Mapped[str] = mapped_column(sa.String(24), unique=True)
+    since: Mapped[datetime]

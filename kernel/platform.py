@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,8 +18,15 @@ from kernel.rights import Actor, Permission, Right
 from kernel.room import Deadline, Listener, Room
 from kernel.settings import Settings
 from kernel.work import Work, transaction
+from sealbid.signatures import RelyingParty
 
 log = structlog.get_logger("sunroad")
+
+
+def _relying_party(settings: Settings) -> RelyingParty:
+    """Where people's passkeys may sign for this platform."""
+    host = urlsplit(settings.base_url).hostname or "localhost"
+    return RelyingParty(host, frozenset({settings.base_url}))
 
 
 class Platform:
@@ -39,6 +47,9 @@ class Platform:
         self._listeners: dict[type[Fact], list[Listener]] = {}
         self._heard: dict[type[Fact], list[Callable[[Platform, Any], None]]] = {}
         self.deadlines: dict[type[Any], list[Deadline]] = {}
+        self.sealers: tuple[str, ...] = ()  # hex SHA-256 of every released sealer file
+        self.relying_party = _relying_party(settings)
+        self.live: Any = None  # the socket server, set by kernel.live; None where nobody listens
         for room in self.rooms:
             overlap = self.rights.keys() & room.rights.keys()
             assert not overlap, f"{room.name} declares again: {overlap}"
@@ -61,6 +72,7 @@ class Platform:
         try:
             yield session
         finally:
+            session.expunge_all()  # what was read stays readable after the session is gone
             session.rollback()
             session.close()
 

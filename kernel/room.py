@@ -15,6 +15,7 @@ from kernel.promises import Promise
 from kernel.rights import Permission, Right, Role
 
 if TYPE_CHECKING:
+    from kernel.live import Channel
     from kernel.work import Work
 
 Listener = Callable[["Work", Any], None]
@@ -67,3 +68,4 @@ class Room:
     heard: Mapping[type[Fact], Sequence[Callable[[Any, Any], None]]] = field(default_factory=dict)
     """After-commit listeners: called as ``(platform, fact)`` once the transaction is durable."""
     nav: Sequence[NavEntry] = ()
+    channels: Sequence[Channel] = ()

@@ -73,7 +73,9 @@ class Work:
 
     def lock(self, model: type[Row], key: Any) -> Row:
         """Load and lock a row on behalf of the platform itself; rights are the caller's business."""
-        row = self.session.get(model, key, with_for_update=not self.platform.database.is_sqlite)
+        self.session.flush()  # a fresh read must not overwrite what this transaction already changed
+        locking: Any = None if self.platform.database.is_sqlite else {"of": model}
+        row = self.session.get(model, key, with_for_update=locking, populate_existing=locking is not None)
         if row is None:
             raise NotFound("not_found", thing=model.__tablename__, id=str(key))
         return row
@@ -169,8 +171,8 @@ class Work:
 
     def finish(self) -> None:
         """The last moment before commit: compute next moments, then refuse unrecorded changes."""
-        changed = [row for row in (*self.session.new, *self.session.dirty) if self.session.is_modified(row)]
-        self.platform.settle_moments(self, changed)
+        self.session.flush()
+        self.platform.settle_moments(self, list(self.session.info.get("changed", {}).values()))
         self.session.flush()
         strays = sorted(
             f"{type(row).__name__} {row.fact_subject()}"
@@ -188,7 +190,10 @@ class Work:
 @sa.event.listens_for(Session, "before_flush")
 def _remember_audited(session: Session, _context: Any, _instances: Any) -> None:
     remembered = session.info.setdefault("audited", {})
+    changed = session.info.setdefault("changed", {})
     for row in (*session.new, *session.dirty, *session.deleted):
+        if row not in session.deleted:
+            changed[id(row)] = row
         if isinstance(row, Audited) and (row in session.new or row in session.deleted or _meaningful(session, row)):
             remembered[id(row)] = row
 

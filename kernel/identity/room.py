@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from kernel.identity import account, admin  # they add their doors to the blueprint
 from kernel.identity.actions import RIGHTS
-from kernel.room import Room
+from kernel.identity.api import api
+from kernel.identity.views import views
+from kernel.rights import Role
+from kernel.room import NavEntry, Room
 
-room = Room("identity", rights=RIGHTS)
+assert account
+assert admin
+
+room = Room(
+    "identity",
+    blueprints=(views, api),
+    rights=RIGHTS,
+    nav=(
+        NavEntry("Organizations and people", "identity.organizations", (Role.OPERATOR,), "building", 80),
+        NavEntry("My account", "identity.account", tuple(Role), "user", 95),
+    ),
+)

@@ -15,7 +15,15 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
-from kernel.ledger.models import LogCheckpoint, LogEntry, LogHead, LogPending, LogRecord, LogTile, WitnessSignature
+from kernel.ledger.models import (
+    LogCheckpoint,
+    LogEntry,
+    LogHead,
+    LogPending,
+    LogRecord,
+    LogTile,
+    WitnessSignature,
+)
 from kernel.platform import Platform
 from kernel.rights import SYSTEM
 from kernel.work import Work

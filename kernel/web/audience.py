@@ -82,6 +82,16 @@ def api(*scopes: str) -> Callable[[View], View]:
     return guard
 
 
+def limited(limit: str) -> Callable[[View], View]:
+    """Fewer visits than usual to this door from one address, for example ``10 per minute``; reads are free."""
+
+    def mark(view: View) -> View:
+        view.limit = limit  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
 def audience_of(view: Callable[..., Any]) -> Audience | None:
     found = getattr(view, "audience", None)
     return found if isinstance(found, Audience) else None

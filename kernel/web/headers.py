@@ -16,7 +16,13 @@ CONTENT_POLICY = (
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "manifest-src 'self'; require-trusted-types-for 'script'"
 )
+RELAXED_POLICY = CONTENT_POLICY.replace("; require-trusted-types-for 'script'", "")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def without_trusted_types() -> None:
+    """For pages with a vendored script that writes HTML itself (charts, the API page): all else stays strict."""
+    g.content_policy = RELAXED_POLICY
 
 
 def init_app(app: Flask, *, https: bool) -> None:
@@ -31,7 +37,7 @@ def init_app(app: Flask, *, https: bool) -> None:
     @app.after_request
     def harden(response: Response) -> Response:
         headers = response.headers
-        headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+        headers.setdefault("Content-Security-Policy", g.get("content_policy", CONTENT_POLICY))
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "same-origin")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")

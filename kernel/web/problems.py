@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, Response, g, make_response, redirect, render_template, request, url_for
@@ -102,7 +103,8 @@ def refused(refusal: Refusal) -> Response:
             return make_response(redirect(url_for("identity.sign_in", next=request.full_path.rstrip("?"))))
         return answer(problem_of(refusal), {"WWW-Authenticate": 'Bearer realm="sunroad"'})
     if refusal.code == "step_up_needed" and not wants_json():
-        back = request.full_path.rstrip("?") if request.method == "GET" else request.referrer or "/"
+        came = urlsplit(request.referrer or "")
+        back = request.full_path.rstrip("?") if request.method == "GET" else came.path or "/"
         return make_response(redirect(url_for("identity.step_up", next=back), code=303))
     return answer(problem_of(refusal))
 
@@ -131,13 +133,16 @@ def our_mistake(error: Exception) -> Response:
 def form_refused(template: str, refusal: Refusal, **context: Any) -> tuple[str, int]:
     """Show a form again after a refusal, with everything that was typed and the problem beside its field.
 
-    The template gets ``problem`` (as on a problem page), ``problems`` (field → sentence) and ``form``, the values
-    as typed.
+    The template gets ``problem`` (as on a problem page; its ``detail`` goes into a notice when no field is to
+    blame), ``errors`` (field → sentence, for ``forms.error_summary`` and the ``error=`` of each field) and
+    ``form``, the values as typed.
     """
     problem = problem_of(refusal)
-    problems = refusal.details.get("problems") or {refusal.field or "": problem["detail"] or problem["title"]}
+    errors = refusal.details.get("problems") or {}
+    if not errors and refusal.field:
+        errors = {refusal.field: problem["detail"] or problem["title"]}
     context.setdefault("form", request.form)
-    return render_template(template, problem=problem, problems=problems, **context), refusal.status
+    return render_template(template, problem=problem, errors=errors, **context), refusal.status
 
 
 def init_app(app: Flask) -> None:

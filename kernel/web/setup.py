@@ -60,9 +60,11 @@ def prepare(app: Flask, platform: Platform, *, csrf: bool = True) -> None:
 
 
 def finish(app: Flask) -> None:
-    """After the last blueprint: check that every door names its audience."""
-    audience.public(app.view_functions["static"])
+    """After the last blueprint: strict limits, and the check that every door names its audience."""
     limiter = limiter_of(app)
-    app.view_functions["static"] = limiter.exempt(app.view_functions["static"])
-    audience.public(app.view_functions["static"])
+    for endpoint, view in list(app.view_functions.items()):
+        limit = getattr(view, "limit", None)
+        if limit is not None:
+            app.view_functions[endpoint] = limiter.limit(limit, methods=["POST"])(view)
+    app.view_functions["static"] = audience.public(limiter.exempt(app.view_functions["static"]))
     audience.require_audiences(app)

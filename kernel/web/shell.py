@@ -114,5 +114,3 @@ def links() -> dict[str, str]:
 def init_app(app: Flask) -> None:
     app.context_processor(_context)
     app.jinja_env.globals.setdefault("csrf_token", lambda: "")
-    app.jinja_env.trim_blocks = True
-    app.jinja_env.lstrip_blocks = True

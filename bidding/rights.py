@@ -1,0 +1,44 @@
+"""Who may do what in this room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernel.rights import Actor, Permission, Right, Role, any_of, for_org, holds, only_system
+
+SEAT_GIVE = Permission("bidding:seat:give")
+KEY_STATE = Permission("bidding:key:state")
+POLICY_SEAL = Permission("bidding:policy:seal")
+BID_SUBMIT = Permission("bidding:bid:submit")
+BID_CHANGE = Permission("bidding:bid:change")
+SHARES_RELEASE = Permission("bidding:shares:release")
+SECRET_OFFER = Permission("bidding:secret:offer")
+CLOSE = Permission("bidding:tender:close")
+HALL_ATTEND = Permission("bidding:hall:attend")
+RECORD_SIGN = Permission("bidding:record:sign")
+OPENING_CONFIRM = Permission("bidding:opening:confirm")
+STANDING_SET = Permission("bidding:standing:set")
+
+
+def runs_tender(actor: Actor, tender: Any) -> bool:
+    """The buyer of a tender, or the agency that acts for him."""
+    if actor.is_system:
+        return True
+    mine = (tender.buyer_id, tender.agent_id)
+    return actor.has(Role.BUYER, Role.AGENT) and actor.org_id is not None and actor.org_id in mine
+
+
+RIGHTS: dict[Permission, Right] = {
+    SEAT_GIVE: runs_tender,
+    POLICY_SEAL: runs_tender,
+    KEY_STATE: for_org("org_id", Role.CUSTODIAN),
+    BID_SUBMIT: holds(Role.BIDDER),
+    BID_CHANGE: for_org("org_id", Role.BIDDER),
+    SHARES_RELEASE: for_org("org_id", Role.CUSTODIAN),
+    SECRET_OFFER: for_org("org_id", Role.BIDDER),
+    CLOSE: only_system,
+    HALL_ATTEND: any_of(holds(Role.BIDDER, Role.SUPERVISOR, Role.CUSTODIAN, Role.BUYER, Role.AGENT)),
+    RECORD_SIGN: holds(Role.BIDDER),
+    OPENING_CONFIRM: runs_tender,
+    STANDING_SET: any_of(only_system, holds(Role.OPERATOR)),
+}

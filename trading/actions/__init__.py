@@ -1,0 +1,47 @@
+"""What people and the timekeeper do with a tender. Rooms above call these and never write our tables."""
+
+from trading.actions.clarifications import answer_question, ask_question, move_deadline
+from trading.actions.drafting import (
+    add_document,
+    add_lot,
+    change_draft,
+    draft_tender,
+    fix_policy,
+    register_project,
+    take_document,
+)
+from trading.actions.lots import (
+    move_lot,
+    open_objections,
+    require_undisturbed,
+    resume_tender,
+    settle_lot,
+    suspend_tender,
+    terminate_tender,
+)
+from trading.actions.notices import publish_notice, publish_text
+from trading.actions.objections import answer_objection, file_objection
+
+__all__ = [
+    "add_document",
+    "add_lot",
+    "answer_objection",
+    "answer_question",
+    "ask_question",
+    "change_draft",
+    "draft_tender",
+    "file_objection",
+    "fix_policy",
+    "move_deadline",
+    "move_lot",
+    "open_objections",
+    "publish_notice",
+    "publish_text",
+    "register_project",
+    "require_undisturbed",
+    "resume_tender",
+    "settle_lot",
+    "suspend_tender",
+    "take_document",
+    "terminate_tender",
+]

@@ -1,0 +1,238 @@
+"""Publishing: the legal check of every date, the frozen law, the text the public relies on."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from kernel import calendar as calendars
+from kernel import rulebook
+from kernel.database import bigrams
+from kernel.errors import Caution, NotNow, NotValid
+from kernel.facts import plain
+from kernel.identity.models import Organization
+from kernel.money import Money
+from kernel.rulebook import Rulebook
+from kernel.work import Work
+from sealbid import jcs
+from sealbid.policy import fingerprint
+from trading import facts, procedures
+from trading.models import Document, Lot, Notice, Tender
+from trading.rights import NOTICE_PUBLISH
+from trading.rules.lifecycle import Move, Stage, after
+from trading.rules.timetable import Plan, require_lawful_timetable
+from trading.terms import Terms, parse_terms
+
+
+def plan_of(tender: Tender, published_at: datetime) -> Plan:
+    """The dates a tender's notice would print."""
+    return Plan(
+        published_at=published_at,
+        documents_from_at=max(tender.documents_from_at, published_at),
+        documents_until_at=tender.documents_until_at,
+        bids_close_at=tender.bids_close_at,
+        opens_at=tender.bids_close_at,
+        validity_days=tender.validity_days,
+        bond_validity_days=tender.validity_days if tender.bond.minor else None,
+    )
+
+
+def law_of(tender: Tender, now: datetime) -> Rulebook:
+    """The edition a tender froze, or the one in force for a draft."""
+    if tender.edition:
+        return rulebook.edition(tender.edition)
+    return rulebook.in_force(tender.regime, tender.jurisdiction, now)
+
+
+def publish_notice(work: Work, tender_id: UUID) -> Notice:
+    """Issue the notice, open the tendering period and freeze the law it runs under.
+
+    Raises:
+        NotNow: ``already_published``, ``policy_missing``. NotValid: ``unlawful_timetable``, ``lots_missing``,
+            ``documents_missing``, ``weights``, ``price_share``, ``panel_size``, ``bond_too_high``, ``past_date``.
+
+    Source: 招标投标法 第十六条、第二十四条; 实施条例 第十五条、第十六条、第二十六条; 政府采购法 第三十五条.
+    """
+    tender = work.get(Tender, tender_id, to=NOTICE_PUBLISH)
+    if tender.published_at is not None:
+        raise NotNow("already_published", tender=tender.code)
+    if not tender.lots:
+        raise NotValid("lots_missing", field="lots")
+    if tender.documents_from_at < work.now:
+        tender.documents_from_at = work.now
+    law = law_of(tender, work.now)
+    procedure = procedures.procedure(tender.procedure, law.regime)
+    cautions = list(
+        require_lawful_timetable(
+            law, plan_of(tender, work.now), calendar=calendars.official(), procedure=procedure
+        )
+    )
+    cautions += require_lawful_terms(law, tender, parse_terms(tender.terms))
+    _require_documents(work, tender)
+    if tender.policy_digest is None:
+        raise NotNow("policy_missing", source="sealing §4", tender=tender.code)
+    tender.edition, tender.published_at = law.edition, work.now
+    for lot in tender.lots:
+        lot.stage = after(lot.stage, Move.PUBLISH)
+    tender.version += 1
+    return publish_text(
+        work,
+        tender,
+        kind="notice",
+        title=f"{tender.title} {'采购公告' if tender.regime == 'GP' else '招标公告'}",
+        body=_notice_body(work, tender),
+        cautions=tuple(caution.code for caution in cautions),
+        amount=sum((lot.ceiling for lot in tender.lots), Money(0)),
+    )
+
+
+def require_lawful_terms(law: Rulebook, tender: Tender, terms: Terms) -> list[Caution]:
+    """Refuse printed terms the law forbids; hand back what only deserves a warning.
+
+    Source: 实施条例 第二十六条、第四十九条; 政府采购法实施条例 第三十三条、第三十四条; spec rules NR-05, SF-02.
+    """
+    cautions: list[Caution] = []
+    if terms.method in ("comprehensive", "gp_scoring") and terms.points != Decimal(100):
+        raise NotValid("weights", source=law["weights_sum"].source, field="terms.factors", points=str(terms.points))
+    share = Decimal(terms.price.weight) / 100
+    floor = {"goods": "price_share_goods_min", "services": "price_share_services_min"}.get(tender.category)
+    if terms.method == "gp_scoring" and floor and (limit := law.get(floor)) and share < _ratio(limit.ratio):
+        cautions.append(_object(limit, "price_share", "terms.price.weight", share=str(share)))
+    estimate = tender.project.budget
+    bond_max = law["bid_bond_share_max"]
+    if Decimal(tender.bond.minor) > Decimal(estimate.minor) * _ratio(bond_max.ratio):
+        cautions.append(_object(bond_max, "bond_too_high", "bond", bond=str(tender.bond.yuan)))
+    return cautions
+
+
+def _object(limit: rulebook.Limit, code: str, field: str, **details: object) -> Caution:
+    if limit.blocks:
+        raise NotValid(code, source=limit.source, field=field, **details)
+    return Caution(code, limit.source, details)
+
+
+def _ratio(value: Any) -> Decimal:
+    return Decimal(value.numerator) / Decimal(value.denominator)
+
+
+def _require_documents(work: Work, tender: Tender) -> None:
+    found = work.session.scalar(
+        sa.select(sa.func.count())
+        .select_from(Document)
+        .where(Document.tender_id == tender.id, Document.kind == "tender_document")
+    )
+    if not found:
+        raise NotValid("documents_missing", source="招标投标法 第十九条", field="documents")
+
+
+def _notice_body(work: Work, tender: Tender) -> dict[str, Any]:
+    """The fields a notice must contain. Source: spec rules §6.3."""
+    buyer = work.session.get_one(Organization, tender.buyer_id)
+    agent = work.session.get(Organization, tender.agent_id) if tender.agent_id else None
+    assert tender.policy_digest is not None
+    files = work.scalars(
+        sa.select(Document)
+        .where(Document.tender_id == tender.id, Document.public, Document.replaced_at.is_(None))
+        .order_by(Document.added_at, Document.id)
+    )
+    return {
+        "code": tender.code,
+        "project": {
+            "code": tender.project.code,
+            "name": tender.project.name,
+            "approval_no": tender.project.approval_no,
+            "funds": tender.project.funds,
+        },
+        "buyer": {"name": buyer.name, "uscc": buyer.uscc, **plain(tender.contact)},
+        "agent": {"name": agent.name, "uscc": agent.uscc} if agent else {},
+        "summary": tender.summary,
+        "place": tender.place,
+        "qualification": tender.qualification,
+        "consortium": False,
+        "lots": [
+            {
+                "number": lot.number,
+                "title": lot.title,
+                "quantity": lot.quantity,
+                "ceiling": f"{lot.ceiling.yuan:.2f}",
+            }
+            for lot in tender.lots
+        ],
+        "documents_from_at": plain(tender.documents_from_at),
+        "documents_until_at": plain(tender.documents_until_at),
+        "documents_price": "0.00",
+        "bids_close_at": plain(tender.bids_close_at),
+        "opens_at": plain(tender.bids_close_at),
+        "submission_url": f"{work.platform.settings.base_url}/tenders/{tender.code}",
+        "bond": f"{tender.bond.yuan:.2f}",
+        "validity_days": tender.validity_days,
+        "terms": tender.terms,
+        "edition": tender.edition,
+        "policy": tender.policy_digest,
+        "policy_fingerprint": fingerprint(bytes.fromhex(tender.policy_digest)),
+        "files": [{"name": file.name, "sha256": file.sha256, "size": file.size} for file in files],
+    }
+
+
+def publish_text(
+    work: Work,
+    tender: Tender,
+    *,
+    kind: str,
+    title: str,
+    body: dict[str, Any],
+    lot: Lot | None = None,
+    until_at: datetime | None = None,
+    cautions: tuple[str, ...] = (),
+    amount: Money | None = None,
+) -> Notice:
+    """Publish a notice of any kind under a tender. Its digest joins the log with it."""
+    body = plain(body)
+    digest = hashlib.sha256(jcs.encode(body)).hexdigest()
+    notice_id = work.new_id()
+    recorded = work.record(
+        facts.NoticePublished(
+            subject=tender.id,
+            tender=tender.code,
+            notice=notice_id,
+            type=kind,
+            digest=digest,
+            edition=tender.edition or "",
+            cautions=cautions,
+            bids_close_at=tender.bids_close_at,
+            policy=tender.policy_digest or "",
+            terms=hashlib.sha256(jcs.encode(tender.terms)).hexdigest(),
+        )
+    )
+    buyer = work.session.get_one(Organization, tender.buyer_id)
+    return work.add(
+        Notice(
+            id=notice_id,
+            tender_id=tender.id,
+            lot_id=lot.id if lot else None,
+            kind=kind,
+            title=title,
+            body=body,
+            regime=tender.regime,
+            category=tender.category,
+            region=tender.region,
+            amount=amount,
+            words=bigrams(f"{title} {tender.code} {tender.project.name} {buyer.name} {tender.summary}"),
+            published_at=work.now,
+            until_at=until_at,
+            record_id=recorded.record_id,
+        )
+    )
+
+
+def is_public(tender: Tender, now: datetime) -> bool:
+    return tender.published_at is not None and tender.published_at <= now
+
+
+def stages(tender: Tender) -> set[Stage]:
+    return {lot.stage for lot in tender.lots}
