@@ -328,6 +328,7 @@ class TenderWorld:
     def files(self, *, without: tuple[str, ...] = ()) -> dict[str, bytes]:
         """The package as a dictionary, ready for ``write``; ``without`` hides the first record of a type."""
         hidden = {next(i for i, r in enumerate(self.log.kept) if r["t"] == t) for t in without}
+        shown = [leaf for leaf in self.log.leaves() if leaf.proof.index not in hidden]
         first = self.bids[0]
         receipt = receipts.build_receipt(
             "commit",
@@ -336,7 +337,7 @@ class TenderWorld:
             proof=self.log.proof(first.commit),
         )
         return pack(
-            policy=self.policy, trust=self.log.trust, keys=self.keys(), leaves=[leaf for leaf in self.log.leaves() if leaf.proof.index not in hidden],
+            policy=self.policy, trust=self.log.trust, keys=self.keys(), leaves=shown,
             prove=self.log.tree.consistency, checkpoints=[self.log.notes[max(self.log.notes)]],
             containers={(b.id, "price"): b.data for b in self.bids},
             receipts={f"{first.id}.commit.sbreceipt": receipt}, documents={"notice.txt": b"notice"},
