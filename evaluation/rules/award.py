@@ -62,7 +62,7 @@ def require_lawful_award(
 
     Raises:
         NotValid: ``not_a_candidate``, ``passed_over_without_evidence``, ``better_candidate`` (the details
-            name them), ``tie_undecided`` when joint ranks leave the choice open under a law that gives none.
+            name them). Among joint candidates the buyer may choose.
 
     Source: 招标投标法实施条例 第五十五条; 政府采购法实施条例 第四十三条; rules.md LC-05.
     """

@@ -131,7 +131,8 @@ def when_few_remain(law: Rulebook, remaining: int, *, competition_lacking: bool 
     votes whether competition is clearly lacking (``competition_lacking`` None: not yet), then the lot fails
     or goes on. Small works: one is enough.
 
-    Source: 招标投标法 第四十二条; 政府采购法 第三十六条; 评标委员会和评标方法暂行规定 第二十七条; rules.md §2.8.
+    Source: 招标投标法 第四十二条; 政府采购法 第三十六条; 评标委员会和评标方法暂行规定 第二十七条;
+    rules.md §2.8.
     """
     if remaining <= 0:
         return Consequence.FAIL
