@@ -104,3 +104,6 @@ class Platform:
 
         Base.metadata.create_all(self.database.writer)
         install_guards(self.database.writer)
+        for room in self.rooms:
+            for install in room.schema:
+                install(self.database.writer)

@@ -15,7 +15,10 @@ from kernel.promises import Promise
 from kernel.rights import Permission, Right, Role
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
     from kernel.live import Channel
+    from kernel.web.panels import Panel
     from kernel.work import Work
 
 Listener = Callable[["Work", Any], None]
@@ -69,3 +72,7 @@ class Room:
     """After-commit listeners: called as ``(platform, fact)`` once the transaction is durable."""
     nav: Sequence[NavEntry] = ()
     channels: Sequence[Channel] = ()
+    panels: Sequence[Panel] = ()
+    """What it adds to pages of rooms below; see ``kernel.web.panels``."""
+    schema: Sequence[Callable[[Engine], None]] = ()
+    """What its schema needs beyond tables (search indexes, triggers); each call must be repeatable."""
