@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Flask, Response, jsonify
 
+from kernel import live
 from kernel.clock import ShiftedClock, SystemClock
 from kernel.database import Database
 from kernel.identity.room import room as identity
@@ -18,7 +19,7 @@ from kernel.outside import BlobStore, LocalBlobs, MailDrop, MirroredBlobs, Outsi
 from kernel.platform import Platform
 from kernel.room import Room
 from kernel.settings import Settings
-from kernel.web import public, setup
+from kernel.web import headers, public, setup
 
 FLOORS = ("trading", "bidding", "evaluation", "supervision")
 
@@ -75,12 +76,15 @@ def create_app(
     )
     app = Flask("sunroad", root_path=str(Path(__file__).resolve().parent))
     app.testing = testing
+    if not testing:
+        headers.log_as_json()
     setup.prepare(app, platform, csrf=csrf)
     _health(app, platform)
     for room in platform.rooms:
         for blueprint in room.blueprints:
             app.register_blueprint(blueprint)
     setup.finish(app)
+    live.init_app(app, platform)
     return app
 
 

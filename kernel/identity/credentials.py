@@ -218,6 +218,11 @@ def _letters(settings: Settings) -> URLSafeSerializer:
     return URLSafeSerializer(settings.secret_key, salt="sunroad password reset")
 
 
+def _mark(row: Credential) -> str:
+    """Names the present password without telling anything about it."""
+    return hashlib.sha256(b"reset " + row.password_hash.encode()).hexdigest()[:16]
+
+
 def ask_reset(platform: Platform, email: str) -> None:
     """Mail a link for a new password, if the address is known. What is answered is the same either way."""
     with platform.begin(SYSTEM) as work:
@@ -226,7 +231,7 @@ def ask_reset(platform: Platform, email: str) -> None:
             return
         row = work.lock(Credential, person.id)
         until = rfc3339(work.now + timedelta(minutes=RESET_MINUTES))
-        token = _letters(platform.settings).dumps([str(person.id), rfc3339(row.password_at), until])
+        token = _letters(platform.settings).dumps([str(person.id), _mark(row), until])
         work.message(
             to=person.email,
             template="password_reset",
@@ -240,14 +245,14 @@ def ask_reset(platform: Platform, email: str) -> None:
 def read_reset(platform: Platform, token: str) -> tuple[UUID, str]:
     """Person and address behind a reset link. Raises NotValid ``reset_link`` when used, old or forged."""
     try:
-        person_id, set_at, until = _letters(platform.settings).loads(token)
+        person_id, mark, until = _letters(platform.settings).loads(token)
     except (BadSignature, ValueError):
         raise NotValid("reset_link") from None
     with platform.read() as session:
         person = session.get(Person, UUID(person_id))
         row = session.get(Credential, UUID(person_id))
     # The link names the password it replaces, so it works once.
-    if person is None or row is None or rfc3339(row.password_at) != set_at:
+    if person is None or row is None or _mark(row) != mark:
         raise NotValid("reset_link")
     if rfc3339(platform.outside.clock.now()) >= until:
         raise NotValid("reset_link")

@@ -94,6 +94,7 @@ def _context() -> dict[str, Any]:
         "operator_name": city,
         "demo": house.settings.demo,
         "links": links(),
+        "time_url": "/time",
         "role_text": role_text,
     }
 

@@ -35,6 +35,9 @@ START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 PASSWORD = "correct horse 7 battery"
 
 
+_template: bytes | None = None
+
+
 class House:
     """Builds organisations and people by actions, and hands out clients and transactions.
 
@@ -73,10 +76,29 @@ class House:
             testing=True,
         )
         self.platform: Platform = self.app.extensions["sunroad"]
-        self.platform.create_schema()
+        self._make_schema()
         self._count = itertools.count(1)
         self._keys: dict[UUID, Ed25519PrivateKey] = {}
         self._password_hash = hash_password(self.settings, PASSWORD)
+
+    def _make_schema(self) -> None:
+        """Tables and guards; on SQLite they are made once and copied, because tests want many houses."""
+        global _template
+        database = self.platform.database
+        if not database.is_sqlite:
+            self.platform.create_schema()
+            return
+        file = Path(self.settings.database_url.removeprefix("sqlite:///"))
+        if _template is None:
+            self.platform.create_schema()
+            with database.writer.connect() as connection:
+                raw = connection.connection.cursor()
+                connection.rollback()
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            database.dispose()
+            _template = file.read_bytes()
+        else:
+            file.write_bytes(_template)
 
     def begin(self, actor: Actor = SYSTEM) -> AbstractContextManager[Work]:
         return self.platform.begin(actor)
