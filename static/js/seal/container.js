@@ -212,7 +212,7 @@ export async function recoverSecret(header, shares) {
  * @param {{lock?: Uint8Array, root?: Uint8Array, onProgress?: (plainBytes: number) => void}} [options]
  * @returns {Promise<{header: Header, plain: Blob, root: Uint8Array, blockHashes: Uint8Array[]}>}
  * @throws {SealError} `secret_mismatch`, `lock_missing`, `lock_mismatch`, `container_truncated`,
- *   `header_or_first_chunk_altered`, `chunk_altered` (facts.index), `root_mismatch`.
+ *   `container_extended`, `header_or_first_chunk_altered`, `chunk_altered` (facts.index), `root_mismatch`.
  */
 export async function openWithSecret(container, secret, { lock = new Uint8Array(0), root, onProgress = () => {} } = {}) {
   const header = await readHeader(container);
@@ -224,12 +224,7 @@ export async function openWithSecret(container, secret, { lock = new Uint8Array(
     if (chunk.length < TAG_BYTES || (chunk.length === TAG_BYTES && index > 0)) {
       throw new SealError("container_truncated", "The container ends within a chunk.", { index });
     }
-    let plain;
-    try {
-      plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv: nonce(index, last) }, key, chunk);
-    } catch {
-      throw new SealError(index === 0 ? "header_or_first_chunk_altered" : "chunk_altered", "A chunk was altered.", { index });
-    }
+    const plain = (await opened(key, index, last, chunk)) ?? (await refuseChunk(key, index, last, chunk));
     return { blob: new Blob([plain]), hash: await blockHash(chunk) };
   };
   const sealed = piecesOf(container.slice(header.raw.length));
@@ -242,6 +237,23 @@ export async function openWithSecret(container, secret, { lock = new Uint8Array(
   const found = await rootOf(blockHashes);
   if (root && !equal(root, found)) throw new SealError("root_mismatch", "This is not the container that was logged.");
   return { header, plain: new Blob(blobs), root: found, blockHashes };
+}
+
+async function opened(key, index, last, chunk) {
+  try {
+    return await crypto.subtle.decrypt({ name: "AES-GCM", iv: nonce(index, last) }, key, chunk);
+  } catch {
+    return null;
+  }
+}
+
+/** Say what happened to a chunk that does not open, as far as its bytes still tell. */
+async function refuseChunk(key, index, last, chunk) {
+  if ((await opened(key, index, !last, chunk)) !== null) {
+    if (last) throw new SealError("container_truncated", "The container ends after a whole chunk.", { index });
+    throw new SealError("container_extended", "Something follows the final chunk.", { index });
+  }
+  throw new SealError(index === 0 ? "header_or_first_chunk_altered" : "chunk_altered", "A chunk was altered.", { index });
 }
 
 async function requireSecret(header, secret, lock) {
