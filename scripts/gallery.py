@@ -1,4 +1,4 @@
-"""Write every frame and component to a folder as plain files, for looking at them: python scripts/gallery.py OUT."""
+"""Every frame and component as plain files, for looking at them: python scripts/gallery.py OUT."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ PUBLIC = [
     ("竞价大厅", "/auctions", "gavel", False),
     ("公开数据", "/data", "chart-bar", False),
     ("核验", "/verify", "seal", False),
+    ("办事指南", "/guides", "book", False),
+    ("主体信息", "/parties", "building", False),
 ]
 DESK = [
     ("工作台", "/desk", "home", False),
@@ -33,7 +35,11 @@ DESK = [
     "账户与凭证",
     ("证书与密钥", "/certificates", "certificate", False),
 ]
-ME = SimpleNamespace(name="苏禾", org_name="青榆路桥建设有限公司", role="经办人", roles=("bidder",), certificate=True)
+ME = SimpleNamespace(
+    name="苏禾", org_name="青榆路桥建设有限公司", role="经办人", roles=("bidder",), certificate=True
+)
+
+LINKS = ("search", "verify", "data", "accessibility", "privacy", "source", "help", "messages")
 
 
 def icon(name: str) -> Markup:
@@ -54,8 +60,9 @@ def environment() -> Environment:
         site_name="云川市公共资源交易平台",
         operator_name="云川市公共资源交易中心运行维护",
         helpline="0990-1200 8600",
-        footer_note="",
         unread=2,
+        demo=True,
+        links={name: f"/{name}" for name in LINKS},
     )
     return env
 
@@ -70,8 +77,12 @@ def context(lang: str, now: datetime = NOW) -> dict[str, Any]:
 DESK_PAGE = """{% extends "layout/workbench.html" %}{% import "components/ui.html" as ui with context %}
 {% block title %}编制并密封投标文件{% endblock %}
 {% block breadcrumb %}{{ ui.breadcrumb([("我的投标", "/"), ("A1 主桥标段", none)]) }}{% endblock %}
-{% block title_row %}{% call ui.title_row("编制并密封投标文件", sub="望岭县青溪大桥及接线工程施工") %}{{ ui.button("打印") }}{% endcall %}{% endblock %}
-{% block content %}{% call ui.card("报价") %}{{ ui.facts([("投标人", "青榆路桥建设有限公司")]) }}{% endcall %}{% endblock %}"""
+{% block title_row %}
+{% call ui.title_row("编制并密封投标文件", sub="望岭县青溪大桥") %}{{ ui.button("打印") }}{% endcall %}
+{% endblock %}
+{% block content %}
+{% call ui.card("报价") %}{{ ui.facts([("投标人", "青榆路桥建设有限公司")]) }}{% endcall %}
+{% endblock %}"""
 ROOM_PAGE = """{% extends "layout/room.html" %}{% import "components/ui.html" as ui with context %}
 {% block title %}{{ room_title }}{% endblock %}
 {% block content %}<div class="sr-panes sr-panes-hall"><aside class="sr-pane sr-pane-rail">流程</aside>
@@ -96,7 +107,10 @@ def pages(lang: str, now: datetime = NOW) -> Iterator[tuple[str, str]]:
         yield "gallery", env.get_template("components/gallery.html").render(given)
         desk = {**given, "me": ME, "nav": DESK, "desk_name": "投标人工作台"}
         yield "workbench", env.from_string(DESK_PAGE).render(desk)
-        hall = {"room_title": "锦桥区老旧小区改造工程（二标段）", "room_code": "开标大厅 · E9901030001008417002"}
+        hall = {
+            "room_title": "锦桥区老旧小区改造工程（二标段）",
+            "room_code": "开标大厅 · E9901030001008417002",
+        }
         yield "room", env.from_string(ROOM_PAGE).render({**given, "me": ME, **hall})
         for name in ("problem", "404", "403", "csrf"):
             page = env.get_template(f"problems/{name}.html")

@@ -7,17 +7,11 @@ const SYMBOLS = ["circle", "rect", "diamond", "triangle", "roundRect", "pin"];
 const OCTAGON = "path://M5 .8h6L15.2 5v6L11 15.2H5L.8 11V5Z";
 const drawings = new Map();
 
-let loading = null;
-function library(url) {
-  loading ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = url;
-    script.onload = () => resolve(window.echarts);
-    script.onerror = reject;
-    document.head.append(script);
-  });
-  return loading;
-}
+// The published bundle puts itself on the global object; importing it needs no trusted address, setting a script's src would.
+const library = async (url) => {
+  await import(url);
+  return globalThis.echarts;
+};
 
 function palette() {
   return {
@@ -97,7 +91,7 @@ function option(spec, title, colours) {
     animation: false, backgroundColor: "transparent",
     textStyle: { fontFamily: css("--sr-font"), fontSize: 12, color: colours.ink2 },
     aria: { enabled: true, label: { general: { withTitle: title, withoutTitle: title } } },
-    grid: { left: 8, right: direct && many ? 96 : 24, top: many && !direct ? 34 : 18, bottom: 4, containLabel: true },
+    grid: { left: 8, right: direct && many ? 84 : 24, top: many && !direct ? 34 : 18, bottom: 4, containLabel: true },
     legend: many && !direct ? { left: 0, top: 0, itemWidth: 14, itemHeight: 10, itemGap: 18, textStyle: { color: colours.ink2, fontSize: 12 } } : undefined,
     tooltip: { trigger: spec.kind === "dots" ? "item" : "axis", renderMode: "richText", valueFormatter: (value) => (value === null || value === undefined ? "—" : `${value}${spec.unit ? ` ${spec.unit}` : ""}`) },
     xAxis: lying ? values : names, yAxis: lying ? names : values, series,

@@ -46,9 +46,9 @@ function refresh(input) {
   if (!rate) return;
   if (amount === null || !ceiling) rate.textContent = "";
   else {
-    const share = ((ceiling - amount) * 10000n) / ceiling; // hundredths of a percent, cut
-    const size = share < 0n ? -share : share;
-    rate.textContent = `${share < 0n ? rate.dataset.above : rate.dataset.below} ${size / 100n}.${String(size % 100n).padStart(2, "0")}%`;
+    const gap = ceiling > amount ? ceiling - amount : amount - ceiling;
+    const share = (gap * 20000n + ceiling) / (2n * ceiling); // hundredths of a percent, half up
+    rate.textContent = `${amount > ceiling ? rate.dataset.above : rate.dataset.below} ${share / 100n}.${String(share % 100n).padStart(2, "0")}%`;
   }
 }
 
