@@ -60,7 +60,8 @@ def refund_due(
     the winner from the contract. Construction: everybody from the contract; where a local row says so,
     those who are not candidates from the award letter.
 
-    Source: 招标投标法实施条例 第三十五条, 第五十七条; 政府采购法实施条例 第三十三条 (T-116, T-117, T-123, T-228).
+    Source: 招标投标法实施条例 第三十五条, 第五十七条; 政府采购法实施条例 第三十三条
+    (T-116, T-117, T-123, T-228).
     """
     if withdrawn_at is not None:
         early = due(law, "withdrawn_bond_refund_days_max", withdrawn_at, calendar=calendar)

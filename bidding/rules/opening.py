@@ -51,8 +51,10 @@ def quorum(
         round_number: 1 for the first tender; from the second on a local law may let fewer continue.
         law: the tender's book, needed for that exception.
 
-    No bid at all always fails. Source: 招标投标法 第二十八条; 招标投标法实施条例 第四十四条; 政府采购法 第三十六条
-    (O-06); 重庆市招标投标条例.
+    No bid at all always fails.
+
+    Source: 招标投标法 第二十八条; 招标投标法实施条例 第四十四条; 政府采购法 第三十六条 (O-06);
+    重庆市招标投标条例.
     """
     if delivered <= 0:
         return Quorum.FAIL

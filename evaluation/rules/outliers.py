@@ -118,7 +118,7 @@ def best_mean(base: Mapping[str, Exact] | None = None) -> Winner:
 
     def winner(given: Given) -> frozenset[str]:
         totals = {
-            bid: score(exact((base or {}).get(bid, 0)) + score(mean(list(points.values()))))
+            bid: score(exact((base or {}).get(bid, 0)) + exact(score(mean(list(points.values())))))
             for bid, points in given.items()
         }
         return frozenset(bid for bid, points in totals.items() if points == max(totals.values()))
