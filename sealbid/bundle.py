@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Self
 from sealbid import jcs
 from sealbid.container import Entropy, Header, Sealed, prepare, reader_of, seal_payload
 from sealbid.errors import SealError
-from sealbid.octets import b64, u32, unb64, unhex
+from sealbid.octets import b64, is_display_text, u32, unb64, unhex
 from sealbid.policy import Policy
 from sealbid.signatures import SignatureObject, Trust
 
@@ -342,6 +342,6 @@ def _zeros(count: int) -> Iterator[bytes]:
 
 
 def _text(found: object, longest: int) -> str:
-    if not isinstance(found, str) or not 1 <= len(found) <= longest or not found.isprintable():
-        raise SealError("manifest_format", f"A printable text of 1 to {longest} characters was expected.")
+    if not isinstance(found, str) or not is_display_text(found, longest):
+        raise SealError("manifest_format", f"A plain text of 1 to {longest} characters was expected.")
     return found

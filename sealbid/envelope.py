@@ -11,7 +11,7 @@ from typing import Any
 
 from sealbid import jcs
 from sealbid.errors import SealError
-from sealbid.octets import b64, label, u8, u32, unb64, unhex
+from sealbid.octets import b64, is_display_text, label, u8, u32, unb64, unhex
 from sealbid.policy import Policy
 from sealbid.shamir import SHARES_MAX, interpolate, split
 from sealbid.suites import SHARE_BYTES, Suite, suite_named
@@ -323,8 +323,8 @@ def _parse_shares(suite: Suite, found: object) -> tuple[WrappedShare, ...]:
 
 
 def _require_text(found: object) -> None:
-    if not isinstance(found, str) or not 1 <= len(found) <= TEXT_LENGTH_MAX or not found.isprintable():
-        raise SealError("header_text", "Tender and part are printable texts of 1 to 128 characters.")
+    if not is_display_text(found, TEXT_LENGTH_MAX):
+        raise SealError("header_text", "Tender and part are plain texts of 1 to 128 characters.")
 
 
 def _random(entropy: Entropy, size: int) -> bytes:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from unicodedata import category
 
 from sealbid.errors import SealError
 
+_HIDING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
 
 
@@ -19,6 +21,19 @@ def label(text: str) -> bytes:
     if "\0" in text:
         raise SealError("label_zero", "A label must not contain the zero character.")
     return text.encode() + b"\0"
+
+
+def is_display_text(text: object, longest: int) -> bool:
+    """Whether ``text`` may be shown to people: 1 … ``longest`` characters, none that control or hide others.
+
+    Refused are control, format (bidi overrides, zero width) and line separator characters. Rare characters
+    that this Unicode version does not know yet, or of private use, occur in Chinese names and are welcome.
+    """
+    return (
+        isinstance(text, str)
+        and 1 <= len(text) <= longest
+        and not any(category(character) in _HIDING for character in text)
+    )
 
 
 def u8(number: int) -> bytes:

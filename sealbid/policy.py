@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Self
 
 from sealbid import jcs
@@ -109,7 +110,7 @@ class Policy:
     def n(self) -> int:
         return len(self.custodians)
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
         """``P = H(JCS(policy))``, 32 bytes. Source: spec sealing §4."""
         return suite_named(self.suites[0] if self.suites else "").hash(self.encode())

@@ -4,6 +4,7 @@ import hashlib
 import io
 import threading
 from base64 import b64decode, b64encode
+from datetime import timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from shutil import which
@@ -520,8 +521,10 @@ def test_canonical_json_is_the_same_on_both_sides(page):
         (a_policy(t=1), {}, "policy_threshold"),
         (a_policy(tender="T-2"), {}, "policy_key_unsigned"),
         (a_policy(custodians=a_policy().custodians[::-1]), {}, "policy_custodians"),
+        (a_policy(lock="always"), {}, "policy_lock"),
+        (a_policy(opening=OPENING - timedelta(days=1)), {}, "policy_times"),
     ],
-    ids=["sound", "two of three", "controlled", "threshold", "another tender", "order"],
+    ids=["sound", "two of three", "controlled", "threshold", "another tender", "order", "lock", "times"],
 )
 def test_the_browser_judges_policies_like_python(page, policy, controlled, code):
     found = run(
@@ -533,6 +536,20 @@ def test_the_browser_judges_policies_like_python(page, policy, controlled, code)
     )
 
     assert (found and found[0]) == code
+
+
+@pytest.mark.parametrize(
+    "edit", [{"v": 2}, {"x": 1}, {"t": "3"}, {"opening": 1}, {"custodians": [{}]}], ids=str
+)
+def test_a_policy_out_of_form_is_refused_in_the_browser(page, edit):
+    found = run(
+        page,
+        CHECK_POLICY + "return refusal(check);",
+        policy=text(jcs.encode(a_policy().to_json() | edit)),
+        pinned=pinned(),
+    )
+
+    assert found[0] == "policy_format"
 
 
 def test_a_custodian_key_swapped_by_the_server_is_refused_in_the_browser(page):
@@ -547,6 +564,28 @@ def test_a_custodian_key_swapped_by_the_server_is_refused_in_the_browser(page):
     )
 
     assert found == ["policy_key_unsigned", {"x": 1, "why": "bad_signature"}]
+
+
+def test_the_browser_seals_nothing_that_the_opening_would_refuse(page):
+    found = run(
+        page,
+        """
+        const entry = await seal.describe(new File(['x'], 'a\\u202egpj.exe\\n', { type: 'Not A Type' }));
+        const good = { tender: 'T-1', lot: '1', part: 'tech', bidder: { name: '日出　建设', uscc: 'X' },
+          opening: { price: '1.00' }, files: [entry] };
+        const judge = (change) => refusal(async () => seal.requireManifest({ ...good, ...change }));
+        const judged = [];
+        for (const change of [{}, { lot: '' }, { opening: { price: '1e9' } }, { opening: { price: 1 } },
+          { bidder: { name: 'a\\nb', uscc: 'X' } }, { files: Array(1001).fill(entry) }]) {
+          judged.push((await judge(change))?.[0] ?? null);
+        }
+        return { judged, entry };
+        """,
+    )
+
+    assert found["judged"] == [None] + ["manifest_format"] * 5
+    assert found["entry"]["name"] == "a_gpj.exe_"
+    assert bundle.FileEntry.from_json(found["entry"]).media == "application/octet-stream"
 
 
 def test_a_browser_without_ml_kem_says_what_to_do(page):

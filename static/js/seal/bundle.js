@@ -4,12 +4,14 @@
  */
 import * as jcs from "./jcs.js";
 import { piecesOf } from "./container.js";
-import { SealError, concat, equal, hex, readU32, u32, unhex, utf8 } from "./octets.js";
+import { SealError, concat, displayText, equal, hex, isDisplayText, readU32, u32, unhex, utf8 } from "./octets.js";
 import { sha256OfBlob } from "./sha256.js";
 
 const MAGIC = utf8("SBB1");
 const MEDIA = /^[a-z0-9][a-z0-9.+-]{0,63}\/[a-z0-9][a-z0-9.+-]{0,127}$/;
 const TEXT_BYTES_MAX = 1 << 22;
+const FILES_MAX = 1000;
+const AMOUNT = /^(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,8})?$/;
 
 /** The Padmé length for `size` bytes: at most 12 % more. */
 export function paddedSize(size) {
@@ -25,7 +27,21 @@ export function paddedSize(size) {
  */
 export async function describe(file) {
   const media = MEDIA.test(file.type) ? file.type : "application/octet-stream";
-  return { name: file.name, media, size: file.size, sha256: hex(await sha256OfBlob(file)) };
+  return { name: displayText(file.name, 255), media, size: file.size, sha256: hex(await sha256OfBlob(file)) };
+}
+
+/**
+ * Refuse, before anything is sealed, a manifest that the opening would refuse: the bid would be void.
+ * @throws {SealError} `manifest_format`, `json_profile`.
+ */
+export function requireManifest(manifest) {
+  const { tender, lot, part, bidder, opening, files } = manifest;
+  const fine =
+    isDisplayText(tender, 128) && isDisplayText(lot, 128) && isDisplayText(part, 32) &&
+    isDisplayText(bidder.name, 200) && isDisplayText(bidder.uscc, 64) &&
+    (!("price" in opening) || (typeof opening.price === "string" && AMOUNT.test(opening.price))) &&
+    files.length <= FILES_MAX && jcs.encode(manifest).length <= TEXT_BYTES_MAX;
+  if (!fine) throw new SealError("manifest_format", "An item of this bid cannot be read at the opening.");
 }
 
 /**

@@ -4,9 +4,9 @@
  */
 import { hkdf, suiteNamed } from "./hpke.js";
 import * as jcs from "./jcs.js";
-import { SealError, b64, concat, equal, hex, label, random, readU32, u32, u8, unb64, unhex, utf8 } from "./octets.js";
+import { SealError, b64, concat, equal, hex, isDisplayText, label, random, readU32, u32, u8, unb64, unhex, utf8 } from "./octets.js";
 import { SHARES_MAX, interpolate, split } from "./shamir.js";
-import { sha256 } from "./sha256.js";
+import { READ_BYTES, sha256 } from "./sha256.js";
 
 const MAGIC = utf8("SEALBID1");
 const PREFIX_BYTES = 12;
@@ -16,7 +16,6 @@ export const CHUNK_BYTES = 1 << CHUNK_BITS;
 const TAG_BYTES = 16;
 const SHARE_BYTES = 32;
 const FIELDS = ["bid", "cs", "kc", "part", "policy", "sh", "suite", "t", "tender", "v"];
-const PRINTABLE = /^(?:[^\p{C}\p{Z}]| )+$/u;
 // Chunks being encrypted and hashed at the same time; more would only cost memory.
 const IN_FLIGHT = 4;
 
@@ -118,9 +117,7 @@ export function parseHeader(bytes) {
   if (fields.v !== 1 || fields.cs !== CHUNK_BITS) throw new SealError("header_format", "Another version.");
   const suite = suiteNamed(fields.suite);
   for (const text of [fields.tender, fields.part]) {
-    if (typeof text !== "string" || [...text].length > 128 || !PRINTABLE.test(text)) {
-      throw new SealError("header_text", "Tender and part are printable texts.");
-    }
+    if (!isDisplayText(text, 128)) throw new SealError("header_text", "Tender and part are plain texts.");
   }
   const shares = parseShares(suite, fields.sh);
   if (!Number.isInteger(fields.t) || fields.t < 2 || fields.t > shares.length) {
@@ -296,10 +293,18 @@ export async function rootOf(hashes) {
   return level[0];
 }
 
-/** @param {Blob} blob @returns {AsyncGenerator<Uint8Array>} the blob in pieces of a chunk. */
+/** @param {Blob} blob @returns {AsyncGenerator<Uint8Array>} the blob in pieces; the next one is read ahead. */
 export async function* piecesOf(blob) {
-  for (let at = 0; at < blob.size; at += CHUNK_BYTES) {
-    yield new Uint8Array(await blob.slice(at, at + CHUNK_BYTES).arrayBuffer());
+  const read = async (at) => new Uint8Array(await blob.slice(at, at + READ_BYTES).arrayBuffer());
+  let ahead = read(0);
+  for (let at = 0; at < blob.size; at += READ_BYTES) {
+    const piece = await ahead;
+    if (at + READ_BYTES < blob.size) {
+      ahead = read(at + READ_BYTES);
+      // A failed read is reported when its turn comes.
+      ahead.catch(() => {});
+    }
+    yield piece;
   }
 }
 

@@ -201,6 +201,6 @@ const SUITES = { "intl-1": hpkeWith(xwing), "intl-0": hpkeWith(dhkem) };
 
 /** @returns the wrapping functions of a suite, or refuses with `suite_unknown`. */
 export function suiteNamed(id) {
-  if (!Object.hasOwn(SUITES, id)) throw new SealError("suite_unknown", "This suite is not built in.");
+  if (typeof id !== "string" || !Object.hasOwn(SUITES, id)) throw new SealError("suite_unknown", "This suite is not built in.");
   return SUITES[id];
 }

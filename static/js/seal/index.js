@@ -3,12 +3,12 @@
  * Nothing here talks to a network; a page uploads the returned blobs, and keeps the secrets with the bidder.
  * Source: spec sealing §5, §6.
  */
-import { bundlePieces, describe } from "./bundle.js";
+import { bundlePieces, describe, requireManifest } from "./bundle.js";
 import { headerHash, prepare, sealPayload } from "./container.js";
 import { b64, hex, random } from "./octets.js";
 import { freshBidKey } from "./signatures.js";
 
-export { bundlePieces, describe, paddedSize, readBundle } from "./bundle.js";
+export { bundlePieces, describe, paddedSize, readBundle, requireManifest } from "./bundle.js";
 export {
   CHUNK_BYTES, headerHash, openWithSecret, parseHeader, piecesOf, prepare, readHeader, recoverSecret, rootOf,
   sealPayload, unwrapShare,
@@ -43,7 +43,9 @@ export { challenge, ed25519Signer, freshBidKey, kidOf, message, passkeySigner, v
  * @param {boolean} [terms.ownLock]
  * @param {(progress: {part: string, done: number, total: number}) => void} [terms.onProgress] in plaintext bytes.
  * @returns {Promise<{bid: Uint8Array, bidKey: object, parts: SealedPart[], commit: {body: object, sig: object}}>}
- *   `commit` is the body of the submission call, signed with `bk` (type `bid-commit`).
+ *   `commit` is the body of the submission call, signed with `bk` (type `bid-commit`); `blocks` in it counts the
+ *   header as a block too.
+ * @throws {SealError} `manifest_format` and any refusal of `prepare`.
  */
 export async function sealParts(terms) {
   const { policy, policyDigest, lot, bidder, parts, signer, replaces = "", ownLock = false } = terms;
@@ -60,6 +62,7 @@ export async function sealParts(terms) {
       hb: hex(await headerHash(envelope.header)), bk: b64(bidKey.publicKey), nonce: b64(nonce),
       bidder: { name: bidder.name, uscc: bidder.uscc }, opening, files: await Promise.all(files.map(describe)),
     };
+    requireManifest(manifest);
     const signature = await signer("bid-manifest", manifest);
     const done = await sealPayload(envelope, bundlePieces(manifest, signature, files), {
       onProgress: (bytes) => onProgress({ part, done: Math.min(bytes, total), total }),

@@ -36,6 +36,16 @@ export function concat(...parts) {
   return whole;
 }
 
+const HIDING = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+/** Whether `text` may be shown to people: 1 … `longest` characters, none that control or hide others. */
+export const isDisplayText = (text, longest) =>
+  typeof text === "string" && text !== "" && [...text].length <= longest && !HIDING.test(text);
+
+/** A text that may be shown: what hides or controls becomes `_`, what is too long is cut, nothing becomes `_`. */
+export const displayText = (text, longest) =>
+  Array.from(text, (character) => (HIDING.test(character) ? "_" : character)).slice(0, longest).join("") || "_";
+
 export const u8 = (number) => Uint8Array.of(number);
 
 export function u32(number) {

@@ -9,6 +9,24 @@ import { SHARES_MAX } from "./shamir.js";
 import { kidOf, verify } from "./signatures.js";
 import { sha256 } from "./sha256.js";
 
+const FIELDS =
+  "custodians,deadline,grace_s,lock,log,min_bids,n,opening,parts,prev,sealer,suites,t,tender,v,witness";
+const CUSTODIAN_FIELDS = "kid,not_after,org,pk,role,sig,x";
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+const namesOf = (value) => Object.keys(value).sort().join();
+
+/** Refuse with `policy_format` what the checks below could not even read. */
+function requireForm(policy) {
+  const fine =
+    namesOf(policy) === FIELDS && policy.v === 1 && Number.isInteger(policy.t) && Number.isInteger(policy.n) &&
+    ["custodians", "suites", "parts"].every((name) => Array.isArray(policy[name])) &&
+    [policy.deadline, policy.opening, ...policy.custodians.map((custodian) => custodian.not_after)].every(
+      (instant) => typeof instant === "string" && INSTANT.test(instant),
+    ) &&
+    policy.custodians.every((custodian) => namesOf(custodian) === CUSTODIAN_FIELDS && custodian.sig.kid === custodian.kid);
+  if (!fine) throw new SealError("policy_format", "A policy has a field too few, too many, or of another kind.");
+}
+
 /** @returns {Promise<Uint8Array>} `P`, 32 bytes. */
 export const policyDigest = (policy) => sha256(jcs.encode(policy));
 
@@ -22,12 +40,13 @@ export const fingerprint = (digest) => hex(digest).slice(0, 16).match(/..../g).j
  *   pinned: Record<string, Uint8Array[]>, relyingParty?: {rpId: string, origins: string[]}}} known
  *   `pinned` ties organizations to their public keys (SPKI). Certificate chains are for the command line tool.
  * @returns {Promise<{policy: object, digest: Uint8Array}>}
- * @throws {SealError} `json_*`, `policy_threshold`, `policy_custodians`, `policy_orgs_not_distinct`,
- *   `policy_role`, `policy_sp1`, `policy_suites`, `policy_times`, `policy_key_format`, `policy_key_expires`,
+ * @throws {SealError} `json_*`, `policy_format`, `policy_threshold`, `policy_custodians`, `policy_orgs_not_distinct`,
+ *   `policy_role`, `policy_sp1`, `policy_suites`, `policy_lock`, `policy_times`, `policy_key_format`, `policy_key_expires`,
  *   `policy_key_unsigned` (facts.x).
  */
 export async function requireSoundPolicy(bytes, { tenderer, operator, controlledBy, pinned, relyingParty }) {
   const policy = jcs.decode(bytes);
+  requireForm(policy);
   const { t, n, custodians, suites } = policy;
   if (!(t >= 2 && t <= n && n <= SHARES_MAX)) throw new SealError("policy_threshold", "2 ≤ t ≤ n ≤ 16.");
   if (custodians.length !== n || custodians.some(({ x }, index) => x !== index + 1)) {
@@ -46,6 +65,7 @@ export async function requireSoundPolicy(bytes, { tenderer, operator, controlled
     throw new SealError("policy_sp1", "Tenderer, operator and theirs could open the bids by themselves.");
   }
   if (suites.length === 0) throw new SealError("policy_suites", "A policy allows a suite.");
+  if (policy.lock !== "none" && policy.lock !== "optional") throw new SealError("policy_lock", "None or optional.");
   if (policy.opening < policy.deadline) throw new SealError("policy_times", "The opening precedes the deadline.");
   for (const custodian of custodians) await requireSoundKey(policy, custodian, pinned, relyingParty);
   return { policy, digest: await sha256(bytes) };

@@ -6,6 +6,9 @@
 /** Files up to this many bytes are hashed natively in one piece. */
 export const NATIVE_BYTES_MAX = 64 << 20;
 
+/** Bytes asked of a Blob at once: every read is a round trip to the browser's storage. */
+export const READ_BYTES = 4 << 20;
+
 /** @returns {Promise<Uint8Array>} 32 bytes. */
 export const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 
@@ -68,7 +71,9 @@ export class Sha256 {
       const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
       w[i] = (w[i - 16] + s0 + w[i - 7] + s1) | 0;
     }
-    let [a, b, c, d, e, f, g, h] = this.#state;
+    const s = this.#state;
+    // Read one by one: taking an array apart would call its iterator for every 64 bytes.
+    let a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f = s[5], g = s[6], h = s[7];
     for (let i = 0; i < 64; i += 1) {
       const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
       const t1 = (h + s1 + ((e & f) ^ (~e & g)) + K[i] + w[i]) | 0;
@@ -83,7 +88,6 @@ export class Sha256 {
       b = a;
       a = (t1 + t2) | 0;
     }
-    const s = this.#state;
     s[0] += a; s[1] += b; s[2] += c; s[3] += d; s[4] += e; s[5] += f; s[6] += g; s[7] += h;
   }
 }
@@ -96,8 +100,8 @@ export class Sha256 {
 export async function sha256OfBlob(blob, nativeBytesMax = NATIVE_BYTES_MAX) {
   if (blob.size <= nativeBytesMax) return sha256(await blob.arrayBuffer());
   const state = new Sha256();
-  for (let at = 0; at < blob.size; at += 1 << 20) {
-    state.update(new Uint8Array(await blob.slice(at, at + (1 << 20)).arrayBuffer()));
+  for (let at = 0; at < blob.size; at += READ_BYTES) {
+    state.update(new Uint8Array(await blob.slice(at, at + READ_BYTES).arrayBuffer()));
   }
   return state.digest();
 }

@@ -1,6 +1,7 @@
 """Whatever is sealed comes back; whatever is touched does not; fewer than t learn nothing."""
 
 import io
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sealbid import jcs
 from sealbid.container import open_container, open_with_secret, parse_header, recover_secret, unwrap_share
 from sealbid.errors import SealError
+from sealbid.octets import u32
 from sealbid.shamir import interpolate
 from tests.sealing_kit import a_container, a_policy, custodian_seed
 
@@ -82,3 +85,25 @@ def test_no_cut_goes_unnoticed(data):
 
     with pytest.raises(SealError):
         open_with_secret(io.BytesIO(raw[:cut]), io.BytesIO(), sealed.secret)
+
+
+json_values = st.recursive(
+    st.booleans() | st.integers(-5, 70_000) | st.text(max_size=5) | st.sampled_from(["AA==", "00" * 16]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("xce"), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    st.sampled_from(sorted({"v", "suite", "tender", "part", "policy", "bid", "t", "cs", "kc", "sh", "lk"})),
+    json_values,
+)
+def test_no_header_field_can_do_more_than_be_refused(field, value):
+    _, _, header, _ = sealed_once()
+    fields = jcs.decode(header.raw[12:]) | {field: value}
+    text = jcs.encode(fields)
+
+    with suppress(SealError):
+        parsed = parse_header(b"SEALBID1" + u32(len(text)) + text)
+        assert parsed.raw == b"SEALBID1" + u32(len(text)) + text
+        assert field in ("tender", "part", "bid", "policy", "t")

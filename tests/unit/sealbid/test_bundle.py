@@ -216,6 +216,20 @@ def test_padme_lengths(size, padded):
     assert padded_size(size) == padded
 
 
+@pytest.mark.parametrize("name", ["日出　建设", "\U00031350\U0002ebf0.pdf", "\ue000", "a b", "x" * 255])
+def test_rare_characters_and_wide_spaces_are_welcome_in_names(name):
+    entry = FileEntry(name, "text/plain", 0, bytes(32))
+
+    assert FileEntry.from_json(entry.to_json()) == entry
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "a\u202eb", "a\u200bb", "a\u2028b", "x" * 256, 1])
+def test_names_that_hide_something_are_refused(name):
+    found = FileEntry("a", "text/plain", 0, bytes(32)).to_json() | {"name": name}
+
+    assert refusal_of(FileEntry.from_json, found) == "manifest_format"
+
+
 def test_a_name_is_text_and_never_a_path():
     entry = FileEntry("../../etc/passwd", "text/plain", 0, bytes(32))
 
