@@ -27,7 +27,7 @@ from kernel.ledger.models import (
 from kernel.platform import Platform
 from kernel.rights import SYSTEM
 from kernel.work import Work
-from sealbid import merkle, note
+from sealbid import jcs, merkle, note, records, signatures
 from sealbid.errors import SealError
 from sealbid.tiles import TileTree
 
@@ -114,6 +114,8 @@ def sequence_within(work: Work) -> Head:
     before = head(session)
     tiles = SqlTiles(session)
     grown = TileTree(tiles, before.size)
+    if before.size == 0:
+        _begin_log(work)
     while True:
         pending = session.execute(
             sa.select(LogPending.id, LogPending.entry, LogPending.record_id).order_by(LogPending.id).limit(BATCH)
@@ -141,6 +143,32 @@ def sequence_within(work: Work) -> Head:
         session.execute(sa.update(LogHead).where(LogHead.id == 1).values(**values))
     session.execute(sa.insert(LogCheckpoint).values(**values))
     return Head(grown.size, root, signed, work.now)
+
+
+def _begin_log(work: Work) -> None:
+    """Let the first leaf of a log announce its name and the platform's keys (``genesis``, spec sealing §7.1)."""
+    platform = work.platform
+    if work.session.scalar(sa.select(LogRecord.id).where(LogRecord.kind == "genesis")) is not None:
+        return
+    body = {
+        "origin": platform.settings.log_origin,
+        "platform": [base64.b64encode(signatures.spki(platform.platform_key)).decode()],
+    }
+    record = records.make_record(
+        "genesis",
+        work.now,
+        "",
+        body,
+        by="platform",
+        salt=platform.outside.entropy(32),
+        sig=signatures.sign("genesis", body, platform.platform_key).to_json(),
+    )
+    row = LogRecord(
+        id=platform.outside.new_id(), kind="genesis", tender="", at=work.now, jcs=jcs.encode(record)
+    )
+    work.session.add(row)
+    work.session.add(LogPending(id=0, entry=records.entry_of(record), record_id=row.id))  # before all others
+    work.session.flush()
 
 
 def signer(platform: Platform) -> note.SignerKey:
@@ -195,6 +223,9 @@ def _ask(
     except SealError as trouble:
         if trouble.code == "witness_conflict" and str(trouble.detail).isdigit():
             known = int(str(trouble.detail))
+            if known > newest.size:  # this database is older than what the witness has signed: T9
+                log.error("witness_ahead", name=name, witness_size=known, size=newest.size)
+                return []
             with platform.read() as session:
                 proof = _consistency(session, known, newest.size)
             try:
