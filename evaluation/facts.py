@@ -183,3 +183,14 @@ class NamesRead(Fact):
 
 
 Amount = Money
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetUnlocked(Fact):
+    """A locked sheet opened again for one of the listed grounds."""
+
+    name = "evaluation.sheet.unlocked"
+    panel: UUID
+    number: int
+    bid: str
+    ground: str

@@ -50,6 +50,8 @@ class Panel(Audited, Base):
     draw_inputs: Mapped[dict[str, Any] | None]
     draw_record_id: Mapped[UUID | None]
     next_index: Mapped[int]
+    competition: Mapped[dict[str, Any]]
+    invited_until_at: Mapped[datetime | None]
     version: Mapped[int]
     formed_at: Mapped[datetime | None]
     reviewed_at: Mapped[datetime | None]

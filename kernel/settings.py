@@ -59,7 +59,7 @@ class Settings:
     password_memory_kib: int = 65536
     s3_options: Mapping[str, str] = field(default_factory=dict)
     rate_limits: bool = True
-    jobs_in_web: bool = False
+    make_pdfs: bool = True
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from bidding import facts
 from bidding.actions.closing import opening_of
 from bidding.models import Attendance, Bid, CoefficientDraw, OpenedPart, Opening, RecordSignature, Release, Seat
-from bidding.opening_record import render_record
 from bidding.rights import HALL_ATTEND, OPENING_CONFIRM, RECORD_SIGN
 from bidding.rules.states import OpeningState
 from kernel import documents
@@ -106,9 +105,11 @@ def confirm_opening(work: Work, tender_id: UUID) -> Opening:
         )
         return opening
     record = record_of_opening(work.session, opening)
-    pdf = render_record(record)
-    stored = documents.store(work.platform.outside.blobs, pdf)
-    opening.record_sha256, opening.state, opening.confirmed_at = stored.sha256, OpeningState.CONFIRMED, work.now
+    if work.platform.settings.make_pdfs:
+        from bidding.opening_record import render_record
+
+        opening.record_sha256 = documents.store(work.platform.outside.blobs, render_record(record)).sha256
+    opening.state, opening.confirmed_at = OpeningState.CONFIRMED, work.now
     opening.version += 1
     lots = [lot for lot in tender.lots if lot.stage is Stage.OPENING]
     for lot in lots:
@@ -118,11 +119,11 @@ def confirm_opening(work: Work, tender_id: UUID) -> Opening:
         tender,
         kind="opening",
         title=f"{tender.title} 开标记录",
-        body={**record, "pdf": stored.sha256},
+        body={**record, "pdf": opening.record_sha256 or ""},
     )
     work.record(
         facts.OpeningConfirmed(
-            subject=tender_id, tender=tender.code, record=stored.sha256, lots=tuple(lot.id for lot in lots)
+            subject=tender_id, tender=tender.code, record=opening.record_sha256 or "", lots=tuple(lot.id for lot in lots)
         )
     )
     return opening

@@ -1,0 +1,467 @@
+"""From the roster to a lawful panel: pool frozen, experts drawn, seats answered.
+
+The pool is frozen in the log when the notice is published, long before anybody can know the seed; the seed comes from
+the lottery numbers inside all sealed bids and the closing checkpoint. So neither the buyer nor the operator can steer
+the draw, and nobody can refuse to reveal. Source: spec sealing §9; 招标投标法 第三十七条; 实施条例 第四十六条至第四十八条.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from bidding.actions.closing import opening_of
+from bidding.actions.draws import draw_of
+from bidding.facts import OpeningConfirmed
+from bidding.models import Bid
+from bidding.rules.states import BidState
+from evaluation import facts
+from evaluation.models import Expert, Panel, Panelist
+from evaluation.rights import EXPERT_ENROL, NAMES_READ, PANEL_NAME, SEAT_ANSWER
+from evaluation.rules import panel as rules
+from kernel.calendar import local_date
+from kernel.errors import NotFound, NotNow, NotValid
+from kernel.identity.models import Membership, Person
+from kernel.rights import Role
+from kernel.work import Work
+from sealbid import merkle
+from trading.actions.notices import law_of
+from trading.facts import NoticePublished
+from trading.models import Lot, Tender
+from trading.rules.lifecycle import Stage
+from trading.terms import Terms, parse_terms
+
+ANSWER_TIME = timedelta(hours=2)
+"""How long a drawn expert may take to answer before the next of the same draw is asked."""
+
+EXPERTS = "experts"
+
+
+def enrol_expert(
+    work: Work,
+    person_id: UUID,
+    *,
+    specialties: list[str],
+    region: str,
+    title: str,
+    years: int,
+    employer_id: UUID | None = None,
+    past_employers: list[dict[str, str]] | None = None,
+) -> Expert:
+    """Put a person on the roster.
+
+    Raises:
+        NotValid: ``expert_years`` (the law wants eight years or an equal standing, shown by the title).
+
+    Source: 招标投标法 第三十七条.
+    """
+    work.require(EXPERT_ENROL)
+    if years < 8 and not title.strip():
+        raise NotValid("expert_years", source="招标投标法 第三十七条", field="years", least=8)
+    expert = work.add(
+        Expert(
+            id=work.new_id(),
+            person_id=person_id,
+            specialties=specialties,
+            region=region,
+            employer_id=employer_id,
+            past_employers=past_employers or [],
+            title=title,
+            years=years,
+            status="active",
+        )
+    )
+    work.record(facts.ExpertEnrolled(subject=expert.id, person=person_id))
+    return expert
+
+
+def freeze_pool(work: Work, fact: NoticePublished) -> None:
+    """Listener: with the notice, fix who can be drawn. The list stays secret, its root is logged.
+
+    Raises:
+        NotNow: ``expert_pool_small``: with fewer experts than seats a lawful draw would be impossible later.
+    """
+    if fact.type != "notice":
+        return
+    tender = work.lock(Tender, fact.subject)
+    terms = parse_terms(tender.terms)
+    if terms.panel.buyer_seats >= terms.panel.seats:
+        raise NotValid("too_few_experts", source="招标投标法 第三十七条", field="terms.panel")
+    wanted = terms.panel.seats - terms.panel.buyer_seats
+    employers = {tender.buyer_id, tender.agent_id} - {None}
+    pool = sorted(
+        str(expert.person_id)
+        for expert in work.scalars(sa.select(Expert).where(Expert.status == "active"))
+        if terms.panel.specialty in expert.specialties and expert.employer_id not in employers
+    )
+    if len(pool) < wanted:
+        raise NotNow("expert_pool_small", source="招标投标法 第三十七条", experts=len(pool), wanted=wanted)
+    salt = work.entropy(32)
+    root = pool_root(pool, salt)
+    panel_id = work.new_id()
+    recorded = work.record(
+        facts.PoolFrozen(
+            subject=tender.id,
+            tender=tender.code,
+            panel=panel_id,
+            pool=root,
+            count=len(pool),
+            seats=terms.panel.seats,
+            specialty=terms.panel.specialty,
+        )
+    )
+    work.add(
+        Panel(
+            id=panel_id,
+            tender_id=tender.id,
+            state="frozen",
+            seats=terms.panel.seats,
+            buyer_seats=terms.panel.buyer_seats,
+            specialty=terms.panel.specialty,
+            pool=pool,
+            pool_salt=salt,
+            pool_root=root,
+            pool_record_id=recorded.record_id,
+            order=None,
+            next_index=0,
+            competition={},
+            version=1,
+        )
+    )
+
+
+def pool_root(pool: list[str], salt: bytes) -> str:
+    """Merkle root over salted expert ids, in the frozen order."""
+    leaves = [hashlib.sha256(b"\0" + salt + person.encode()).digest() for person in pool]
+    return merkle.root_of_hashes(leaves).hex()
+
+
+def draw_experts(work: Work, fact: OpeningConfirmed) -> None:
+    """Listener: once the opening is confirmed, draw the whole order and invite the first experts.
+
+    Experts tied to a bidder are passed over by rule; the order itself never changes. A refusal or an illness takes
+    the next index of the same stream, never a new seed.
+    """
+    panel = panel_of(work.session, fact.subject)
+    if panel is None or panel.order is not None or not fact.lots:
+        return
+    tender = work.lock(Tender, fact.subject)
+    opening = opening_of(work.session, tender.id)
+    assert opening is not None
+    candidates = [str(number) for number in range(len(panel.pool))]
+    inputs, picked = draw_of(
+        work.session,
+        opening,
+        kind=EXPERTS,
+        tender=tender.code,
+        draw_id=EXPERTS,
+        candidates=candidates,
+        count=len(candidates),
+    )
+    panel.order = [panel.pool[int(index)] for index in picked]
+    panel.draw_inputs = {key: value for key, value in inputs.items() if key != "candidates"}
+    recorded = work.record(
+        facts.ExpertsDrawn(
+            subject=tender.id,
+            tender=tender.code,
+            panel=panel.id,
+            draw=EXPERTS,
+            seed=inputs["seed"],
+            count=len(picked),
+            order=tuple(picked),
+        )
+    )
+    panel.draw_record_id = recorded.record_id
+    panel.state = "inviting"
+    _invite_missing(work, tender, panel)
+
+
+def _invite_missing(work: Work, tender: Tender, panel: Panel) -> None:
+    assert panel.order is not None
+    seated = [m for m in panel.members if m.state in ("invited", "committed") and m.seat == rules.Seat.EXPERT]
+    wanted = panel.seats - panel.buyer_seats - len(seated)
+    while wanted > 0:
+        if panel.next_index >= len(panel.order):
+            raise NotNow("expert_pool_used_up", source="实施条例 第四十八条", tender=tender.code)
+        person_id = UUID(panel.order[panel.next_index])
+        panel.next_index += 1
+        expert = work.one(sa.select(Expert).where(Expert.person_id == person_id))
+        if expert is None or expert.status != "active" or _tied(work, tender, expert):
+            continue
+        _seat(work, tender, panel, person_id, rules.Seat.EXPERT, expert.employer_id)
+        wanted -= 1
+    panel.invited_until_at = work.now + ANSWER_TIME
+    panel.version += 1
+
+
+def _seat(
+    work: Work, tender: Tender, panel: Panel, person_id: UUID, seat: rules.Seat, employer_id: UUID | None
+) -> Panelist:
+    member = Panelist(
+        id=work.new_id(),
+        panel_id=panel.id,
+        tender_id=tender.id,
+        person_id=person_id,
+        employer_id=employer_id,
+        seat=seat,
+        number=len(panel.members) + 1,
+        state="invited",
+        invited_at=work.now,
+    )
+    panel.members.append(member)
+    work.record(
+        facts.MemberInvited(
+            subject=tender.id, tender=tender.code, panel=panel.id, number=member.number, person=person_id
+        )
+    )
+    person = work.session.get_one(Person, person_id)
+    work.message(to=person.email, template="panel_invitation", lang=person.lang, tender=tender.code)
+    return member
+
+
+def name_representative(work: Work, tender_id: UUID, person_id: UUID) -> Panelist:
+    """The buyer names who sits for him; never more than the printed seats.
+
+    Raises:
+        NotNow: ``panel_not_drawn``. NotValid: ``representative_stranger``, ``buyer_seats_full``.
+    """
+    tender = work.get(Tender, tender_id, to=PANEL_NAME)
+    panel = require_panel(work, tender_id)
+    if panel.state != "inviting":
+        raise NotNow("panel_not_drawn", state=panel.state)
+    named = [m for m in panel.members if m.seat == rules.Seat.BUYER and m.state != "left"]
+    if len(named) >= panel.buyer_seats:
+        raise NotValid("buyer_seats_full", field="person", seats=panel.buyer_seats)
+    belongs = work.one(
+        sa.select(Membership)
+        .where(
+            Membership.person_id == person_id,
+            Membership.org_id.in_([tender.buyer_id, tender.agent_id or tender.buyer_id]),
+            Membership.until.is_(None),
+        )
+        .limit(1)
+    )
+    if belongs is None:
+        raise NotValid("representative_stranger", field="person")
+    return _seat(work, tender, panel, person_id, rules.Seat.BUYER, tender.buyer_id)
+
+
+def answer_seat(work: Work, panelist_id: UUID, *, accept: bool, reason: str = "") -> Panelist:
+    """Accept a seat with the commitment and the avoidance declaration, or leave it with a reason.
+
+    The last acceptance forms the panel; a refusal invites the next of the same draw.
+
+    Raises:
+        NotNow: ``seat_answered``. NotValid: ``reason_missing``, ``conflict_of_interest`` and what
+            ``require_lawful_panel`` refuses.
+    """
+    member = work.get(Panelist, panelist_id, to=SEAT_ANSWER)
+    panel = require_panel(work, member.tender_id)
+    tender = work.lock(Tender, member.tender_id)
+    if member.state != "invited":
+        raise NotNow("seat_answered", state=member.state)
+    if not accept:
+        return _leave(work, tender, panel, member, "refused", reason)
+    member.state, member.committed_at = "committed", work.now
+    work.record(
+        facts.MemberCommitted(subject=tender.id, tender=tender.code, panel=panel.id, number=member.number)
+    )
+    _form_if_full(work, tender, panel)
+    return member
+
+
+def recuse(work: Work, panelist_id: UUID, reason: str) -> Panelist:
+    """A member declares a conflict or falls ill after committing; his conclusions are void, a successor redoes all.
+
+    Source: 实施条例 第四十八条.
+    """
+    member = work.get(Panelist, panelist_id, to=SEAT_ANSWER)
+    panel = require_panel(work, member.tender_id)
+    tender = work.lock(Tender, member.tender_id)
+    if member.state != "committed" or panel.state not in ("inviting", "reviewing", "scoring"):
+        raise NotNow("seat_answered", state=member.state)
+    from evaluation.actions.review import void_work_of
+
+    void_work_of(work, tender, member)
+    panel.state = "inviting"
+    return _leave(work, tender, panel, member, "recused", reason)
+
+
+def _leave(
+    work: Work, tender: Tender, panel: Panel, member: Panelist, ground: str, reason: str
+) -> Panelist:
+    if not reason.strip():
+        raise NotValid("reason_missing", field="reason")
+    member.state, member.left_for = "left", reason
+    work.record(
+        facts.MemberLeft(
+            subject=tender.id, tender=tender.code, panel=panel.id, number=member.number, ground=ground, reason=reason
+        )
+    )
+    if member.seat == rules.Seat.EXPERT:
+        _invite_missing(work, tender, panel)
+    return member
+
+
+def invitation_moment(panel: Any) -> datetime | None:
+    """When a panel waits for answers: until the invitations run out."""
+    if panel.state != "inviting":
+        return None
+    waiting = any(m.state == "invited" and m.seat == rules.Seat.EXPERT for m in panel.members)
+    moment: datetime | None = panel.invited_until_at if waiting else None
+    return moment
+
+
+def replace_silent(work: Work, panel_id: UUID) -> None:
+    """The timekeeper's call: experts who did not answer make room for the next of the draw."""
+    panel = work.lock(Panel, panel_id)
+    moment = invitation_moment(panel)
+    if moment is None or work.now < moment:
+        raise NotNow("window_open")
+    tender = work.lock(Tender, panel.tender_id)
+    for member in panel.members:
+        if member.state == "invited" and member.seat == rules.Seat.EXPERT:
+            member.state, member.left_for = "left", "no answer in time"
+            work.record(
+                facts.MemberLeft(
+                    subject=tender.id,
+                    tender=tender.code,
+                    panel=panel.id,
+                    number=member.number,
+                    ground="silent",
+                    reason="no answer in time",
+                )
+            )
+    _invite_missing(work, tender, panel)
+
+
+def _form_if_full(work: Work, tender: Tender, panel: Panel) -> None:
+    sitting = committed(panel)
+    if len(sitting) < panel.seats:
+        return
+    law = law_of(tender, work.now)
+    rules.require_lawful_panel(
+        [_as_rule(work, member) for member in sitting],
+        {str(org) for org in bidders_of(work.session, tender.id)},
+        law,
+        on=local_date(work.now),
+        amount=sum((lot.ceiling for lot in tender.lots[1:]), tender.lots[0].ceiling),
+    )
+    panel.state, panel.formed_at = "reviewing", work.now
+    panel.version += 1
+    work.record(
+        facts.PanelFormed(
+            subject=tender.id,
+            tender=tender.code,
+            panel=panel.id,
+            seats=len(sitting),
+            experts=sum(m.seat == rules.Seat.EXPERT for m in sitting),
+        )
+    )
+
+
+def _as_rule(work: Work, member: Panelist) -> rules.Panelist:
+    expert = work.one(sa.select(Expert).where(Expert.person_id == member.person_id))
+    past = {}
+    for item in expert.past_employers if expert else []:
+        past[item["org"]] = datetime.fromisoformat(item["until"]).date()
+    return rules.Panelist(
+        person_id=str(member.person_id),
+        seat=rules.Seat(member.seat),
+        employer_id=str(member.employer_id) if member.employer_id else None,
+        past=past,
+        supervises=_supervises(work, member.person_id),
+        years=expert.years if expert else None,
+    )
+
+
+def _supervises(work: Work, person_id: UUID) -> bool:
+    found = work.session.scalar(
+        sa.select(sa.func.count())
+        .select_from(Membership)
+        .where(
+            Membership.person_id == person_id, Membership.role == Role.SUPERVISOR, Membership.until.is_(None)
+        )
+    )
+    return bool(found)
+
+
+def _tied(work: Work, tender: Tender, expert: Expert) -> bool:
+    """Whether an expert may not judge one of the bidders (or works for who tenders)."""
+    law = law_of(tender, work.now)
+    member = rules.Panelist(
+        person_id=str(expert.person_id),
+        seat=rules.Seat.EXPERT,
+        employer_id=str(expert.employer_id) if expert.employer_id else None,
+        past={item["org"]: datetime.fromisoformat(item["until"]).date() for item in expert.past_employers},
+        supervises=_supervises(work, expert.person_id),
+    )
+    bidders = {str(org) for org in bidders_of(work.session, tender.id)}
+    mine = work.session.scalar(
+        sa.select(sa.func.count())
+        .select_from(Membership)
+        .where(Membership.person_id == expert.person_id, Membership.org_id.in_(bidders_of(work.session, tender.id)))
+    )
+    return bool(mine) or member.supervises or bool(
+        rules.conflicts([member], bidders, law, on=local_date(work.now))
+    )
+
+
+def bidders_of(session: Session, tender_id: UUID) -> set[UUID]:
+    """Organisations whose bids were delivered."""
+    return set(
+        session.scalars(
+            sa.select(Bid.org_id).where(
+                Bid.tender_id == tender_id, Bid.state.in_((BidState.COMPLETE, BidState.REVOKED))
+            )
+        )
+    )
+
+
+def committed(panel: Panel) -> list[Panelist]:
+    return [member for member in panel.members if member.state == "committed"]
+
+
+def panel_of(session: Session, tender_id: UUID) -> Panel | None:
+    return session.scalars(sa.select(Panel).where(Panel.tender_id == tender_id)).unique().one_or_none()
+
+
+def require_panel(work: Work, tender_id: UUID) -> Panel:
+    panel = panel_of(work.session, tender_id)
+    if panel is None:
+        raise NotFound("not_found", thing="panel", id=str(tender_id))
+    return work.lock(Panel, panel.id)
+
+
+def terms_of(tender: Tender) -> Terms:
+    return parse_terms(tender.terms)
+
+
+def lots_in_evaluation(tender: Tender) -> list[Lot]:
+    return [lot for lot in tender.lots if lot.stage is Stage.EVALUATION]
+
+
+def read_names(work: Work, tender_id: UUID, purpose: str) -> list[tuple[int, str]]:
+    """A supervisor looks at the members' names before the result is public; the look is a fact.
+
+    Source: 招标投标法 第三十七条 (names are secret until the award is decided).
+    """
+    work.require(NAMES_READ)
+    if not purpose.strip():
+        raise NotValid("reason_missing", field="purpose")
+    panel = require_panel(work, tender_id)
+    tender = work.session.get_one(Tender, tender_id)
+    assert work.actor.person_id is not None
+    work.record(
+        facts.NamesRead(
+            subject=tender_id, tender=tender.code, panel=panel.id, purpose=purpose, reader=work.actor.person_id
+        )
+    )
+    return [
+        (member.number, work.session.get_one(Person, member.person_id).name) for member in committed(panel)
+    ]
