@@ -25,6 +25,7 @@ from sealbid.container import (
 from sealbid.errors import SealError
 from sealbid.octets import b64, u32
 from sealbid.shamir import split
+from sealbid.suites import suite_named
 from tests.sealing_kit import BID, a_container, a_policy, custodian_seed, entropy
 
 PLAIN = bytes(range(256)) * (CHUNK_BYTES * 5 // 2 // 256)  # two and a half chunks
@@ -123,6 +124,20 @@ def test_bytes_after_a_whole_final_chunk_are_refused():
     for appended in (b"\0", bytes(16), bytes(SEALED_CHUNK)):
         refusal = refusal_of(open_with_secret, io.BytesIO(raw + appended), io.BytesIO(), sealed.secret)
         assert refusal.code == "container_extended"
+
+
+def test_an_empty_chunk_after_a_whole_one_is_refused_even_from_the_bidder():
+    # Whoever knows the key could spell one plaintext in two ways; only one of them is a container.
+    envelope = prepare(policy=a_policy(), part="price", bid=BID, entropy=entropy())
+    key, suite = envelopes.payload_key(envelope.header, envelope.secret, b""), suite_named("intl-1")
+    whole, empty = bytearray(SEALED_CHUNK), bytearray(16)
+    suite.aead_seal(key, bytes(12), bytes(CHUNK_BYTES), whole)
+    suite.aead_seal(key, bytes(10) + b"\1\1", b"", empty)
+    raw = envelope.header.raw + whole + empty
+
+    refusal = refusal_of(open_with_secret, io.BytesIO(raw), io.BytesIO(), envelope.secret)
+
+    assert (refusal.code, refusal.facts) == ("container_truncated", {"index": 1})
 
 
 def test_swapped_chunks_are_refused():
