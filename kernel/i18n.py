@@ -1,7 +1,7 @@
 """Two languages: catalogues, and the one place where money, dates and numbers are written for people.
 
 Message ids are English sentences; the catalogues are ``translations/{zh_Hans_CN,en}/*.po``, merged in memory.
-The language of a request is asked for, in this order: ``?lang=``, the signed-in person, the cookie, the browser.
+The language of a request is, in this order: ``?lang=``, the signed-in person's, the cookie's, the browser's.
 """
 
 from __future__ import annotations
@@ -101,6 +101,11 @@ def gettext(msgid: str, **values: object) -> str:
     return text % values if values else text
 
 
+def marked(msgid: str) -> str:
+    """The message id itself: marks a text that is translated where it is shown, so that the catalogues have it."""
+    return msgid
+
+
 def has_text(msgid: str) -> bool:
     return msgid in catalogue(current_lang())
 
@@ -121,8 +126,12 @@ def refusal_text(code: str, details: Mapping[str, object]) -> tuple[str, str]:
 
 
 def spell(value: object) -> str:
-    """A value inside a sentence, in the current language."""
+    """A value inside a sentence, in the current language. Words of the code become words of people where the
+    catalogue has ``word.<value>``.
+    """
     match value:
+        case str():
+            return catalogue(current_lang()).get(f"word.{value}", str(value))
         case Money():
             return yuan(value)
         case datetime():
@@ -149,7 +158,7 @@ def number(value: int | Decimal, places: int | None = None) -> str:
 
 
 def money(value: Money | None) -> str:
-    """An amount for reading: 1,382.6 亿元 / 19,865.00 万元 / 5,386,000 元, or ¥138.26 bn / ¥198.65 m / ¥5,386,000.
+    """An amount for reading: 1,382.6 亿元, 19,865.00 万元, 5,386,000 元; ¥138.26 bn, ¥198.65 m, ¥5,386,000.
 
     Rounded for the eye; wherever an amount binds, ``yuan`` is used. Source: design guide §7.
     """

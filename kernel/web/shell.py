@@ -9,19 +9,19 @@ from uuid import UUID
 from flask import Flask, current_app, request, url_for
 
 from kernel.errors import Refusal
-from kernel.i18n import current_lang, gettext
+from kernel.i18n import current_lang, gettext, marked
 from kernel.rights import Actor, Role
 from kernel.room import NavEntry
 from kernel.web.current import actor, platform
 
 ROLE_NAMES = {
-    Role.BUYER: "Buyer",
-    Role.AGENT: "Agency",
-    Role.BIDDER: "Bidder",
-    Role.EXPERT: "Evaluation expert",
-    Role.SUPERVISOR: "Supervisor",
-    Role.CUSTODIAN: "Custodian",
-    Role.OPERATOR: "Operator",
+    Role.BUYER: marked("Buyer"),
+    Role.AGENT: marked("Agency"),
+    Role.BIDDER: marked("Bidder"),
+    Role.EXPERT: marked("Evaluation expert"),
+    Role.SUPERVISOR: marked("Supervisor"),
+    Role.CUSTODIAN: marked("Custodian"),
+    Role.OPERATOR: marked("Operator"),
 }
 
 
