@@ -1,21 +1,47 @@
 """The bidding room's whole offer on one screen."""
 
+from typing import Any
+
+from bidding.actions import unsealing
 from bidding.actions.closing import close_moment, close_tender
 from bidding.actions.custody import renew_policy, seat_custodians
 from bidding.actions.hall import next_moment
-from bidding.actions.unsealing import end_of_window
+from bidding.actions.submission import bid_by_code
+from bidding.api import api
+from bidding.facts import SecretOffered, SharesDisclosed
 from bidding.models import Opening
+from bidding.promises import PROMISES
 from bidding.rights import RIGHTS
+from kernel.platform import Platform
 from kernel.room import Deadline, Room
 from trading.facts import ClarificationPublished, DraftChanged, TenderDrafted, TenderResumed
 from trading.models import Tender
 
+
+def _done(_value: object) -> None:
+    return None
+
+
+def _shares_came(platform: Platform, fact: SharesDisclosed) -> None:
+    """The t-th disclosure opens; whatever is missing stays closed until the next one or the end of the window."""
+    unsealing.open_bids(platform, fact.subject)
+
+
+def _secret_came(platform: Platform, fact: SecretOffered) -> None:
+    with platform.read() as session:
+        tender_id = bid_by_code(session, fact.bid).tender_id
+    unsealing.open_bids(platform, tender_id)
+
+
+_heard: dict[Any, Any] = {SharesDisclosed: (_shares_came,), SecretOffered: (_secret_came,)}
+
 room = Room(
     "bidding",
+    blueprints=(api,),
     rights=RIGHTS,
     deadlines=(
         Deadline(Tender, close_moment, lambda work, key: _done(close_tender(work, key))),
-        Deadline(Opening, next_moment, end_of_window),
+        Deadline(Opening, next_moment, unsealing.end_of_window),
     ),
     listeners={
         TenderDrafted: (seat_custodians,),
@@ -23,8 +49,6 @@ room = Room(
         ClarificationPublished: (renew_policy,),
         TenderResumed: (renew_policy,),
     },
+    promises=PROMISES,
+    heard=_heard,
 )
-
-
-def _done(_value: object) -> None:
-    return None

@@ -14,7 +14,16 @@ from sqlalchemy.orm import Session
 
 from bidding import facts
 from bidding.actions.closing import opening_of
-from bidding.models import Attendance, Bid, CoefficientDraw, OpenedPart, Opening, RecordSignature, Release, Seat
+from bidding.models import (
+    Attendance,
+    Bid,
+    CoefficientDraw,
+    OpenedPart,
+    Opening,
+    RecordSignature,
+    Release,
+    Seat,
+)
 from bidding.rights import HALL_ATTEND, OPENING_CONFIRM, RECORD_SIGN
 from bidding.rules.states import OpeningState
 from kernel import documents

@@ -85,6 +85,8 @@ def promise_release(work: Work, tender_id: UUID, body: Mapping[str, Any], sig: M
         raise NotValid("release_body", source="sealing §8.3", field="close", close=opening.close_index)
     if body["part"] not in tender.terms["parts"]:
         raise NotValid("release_body", field="part", parts=list(tender.terms["parts"]))
+    if not all(isinstance(one, dict) and set(one) == {"bid", "why"} for one in body["bad"]):
+        raise NotValid("release_body", source="sealing §8.3", field="bad")
     seat = seat_of(work, tender_id, body["x"])
     work.require(SHARES_RELEASE, seat)
     known = release_of(work.session, tender_id, body["part"], seat.x)
@@ -226,6 +228,15 @@ def release_of(session: Session, tender_id: UUID, part: str, x: int) -> Release 
     return session.scalars(
         sa.select(Release).where(Release.tender_id == tender_id, Release.part == part, Release.x == x)
     ).one_or_none()
+
+
+def promised(session: Session, tender_id: UUID, x: int) -> list[Release]:
+    """What a custodian has promised at a tender, by part."""
+    return list(
+        session.scalars(
+            sa.select(Release).where(Release.tender_id == tender_id, Release.x == x).order_by(Release.part)
+        )
+    )
 
 
 def enough_released(session: Session, tender_id: UUID) -> bool:

@@ -221,7 +221,7 @@ def complete_bid(work: Work, code: str) -> Bid:
             facts.BidWithdrawn(
                 subject=old.id,
                 tender=tender.code,
-                body={"v": 1, "bid": old.code, "commit_leaf": _leaf(work.session, old), "replaced_by": bid.code},
+                body={"v": 1, "bid": old.code, "commit_leaf": leaf_of(work.session, old), "replaced_by": bid.code},
             )
         )
         old.withdraw_record_id = replaced.record_id
@@ -245,8 +245,8 @@ def withdraw_bid(work: Work, code: str, body: Mapping[str, Any], sig: Mapping[st
         raise NotNow("bid_not_open", state=bid.state)
     if set(body) != {"bid", "commit_leaf"} or body["bid"] != code:
         raise NotValid("bid_body", field="body")
-    if body["commit_leaf"] != _leaf(work.session, bid):
-        raise NotValid("commit_leaf", field="commit_leaf", leaf=_leaf(work.session, bid))
+    if body["commit_leaf"] != leaf_of(work.session, bid):
+        raise NotValid("commit_leaf", field="commit_leaf", leaf=leaf_of(work.session, bid))
     _require_signed("bid-withdraw", body, sig, bid.bk)
     bid.state, bid.withdrawn_at = BidState.WITHDRAWN, work.now
     recorded = work.record(
@@ -401,6 +401,7 @@ def _present(session: Session, bid_id: UUID) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(BidBlock).where(BidBlock.bid_id == bid_id)) or 0
 
 
-def _leaf(session: Session, bid: Bid) -> int:
+def leaf_of(session: Session, bid: Bid) -> int:
+    """The log index of a bid's commitment, or -1 while it waits for its place."""
     place = book.place_of(session, bid.commit_record_id)
     return -1 if place is None else place

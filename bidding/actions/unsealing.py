@@ -24,11 +24,12 @@ from bidding.actions.releasing import enough_released, good_shares, header_of
 from bidding.actions.submission import block_key
 from bidding.models import Bid, BidderSecret, BidPart, OpenedFile, OpenedPart, Opening
 from bidding.rules.states import BidState, OpeningState
-from kernel.errors import NotNow
+from kernel.errors import NotNow, Refusal
 from kernel.facts import plain
 from kernel.identity.models import Organization
 from kernel.identity.queries import keys_of_organization
 from kernel.money import Money
+from kernel.outside import BlobStore
 from kernel.platform import Platform
 from kernel.rights import SYSTEM
 from kernel.work import Work
@@ -124,8 +125,8 @@ def _open_part(
     blobs = platform.outside.blobs
     try:
         header = header_of(blobs, bid, part.part)
-    except (SealError, LookupError) as problem:
-        return Finding(bid.id, part.part, ok=False, why=getattr(problem, "code", "file_missing"), cause=PLATFORM)
+    except (SealError, Refusal) as problem:  # it was parsed at completion, so our store lost or changed it
+        return Finding(bid.id, part.part, ok=False, why=problem.code, cause=PLATFORM)
     good, void = good_shares(blobs, session, bid, part.part)
     offered = session.get(BidderSecret, (bid.id, part.part))
     if len(good) >= header.t:
@@ -143,9 +144,22 @@ def _open_part(
     try:
         _decrypt(platform, session, bid, part, header, finding, secret, lock)
     except SealError as no:
-        finding.ok, finding.why, finding.secret = False, no.code, secret
-        finding.cause = PLATFORM if no.code in ("root_mismatch", "container_truncated") else BIDDER
+        finding.ok, finding.why = False, no.code
+        finding.cause = BIDDER if _intact(blobs, bid, part) else PLATFORM
     return finding
+
+
+def _intact(blobs: BlobStore, bid: Bid, part: BidPart) -> bool:
+    """Whether the store still holds exactly the blocks the bidder committed; then what is wrong is his doing.
+
+    Source: spec sealing §13 T8, §8.5 (the log shows whose cause it was).
+    """
+    for number in range(part.blocks):
+        block = blobs.get(block_key(bid.code, part.part, number))
+        wanted = part.hashes[32 * number : 32 * number + 32]
+        if block is None or hashlib.sha256(b"\0" + block).digest() != wanted:
+            return False
+    return True
 
 
 def _decrypt(

@@ -1,0 +1,123 @@
+"""What must always hold between sealing and opening. Every promise has a sabotage test."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from bidding.models import Bid, BidderSecret, OpenedPart, Opening, Release
+from kernel.ledger import book
+from kernel.promises import Breach, promise
+from trading.models import Lot, Tender
+
+
+@promise("No bid is opened before the deadline printed in the notice.", source="招标投标法 第三十四条")
+def bids_open_on_time(session: Session, now: datetime) -> Iterable[Breach]:
+    early = (
+        sa.select(OpenedPart.bid_id, OpenedPart.opened_at)
+        .join(Tender, Tender.id == OpenedPart.tender_id)
+        .where(OpenedPart.opened_at < Tender.bids_close_at)
+    )
+    closed = (
+        sa.select(Opening.id, Opening.closed_at)
+        .join(Tender, Tender.id == Opening.tender_id)
+        .where(Opening.closed_at < Tender.bids_close_at)
+    )
+    for subject, at in [*session.execute(early), *session.execute(closed)]:
+        yield Breach(subject, f"opened at {at.isoformat()}")
+
+
+@promise(
+    "Sealed stays sealed: no share and no secret is with us before the close.", source="招标投标法 第二十八条"
+)
+def sealed_stays_sealed(session: Session, now: datetime) -> Iterable[Breach]:
+    opened = sa.select(Opening.tender_id)
+    shares = (
+        sa.select(Release.id)
+        .join(Tender, Tender.id == Release.tender_id)
+        .where(
+            sa.or_(
+                Release.promised_at < Tender.bids_close_at,
+                Release.released_at < Tender.bids_close_at,
+                Release.tender_id.not_in(opened),
+            )
+        )
+    )
+    secrets = (
+        sa.select(BidderSecret.bid_id)
+        .join(Bid, Bid.id == BidderSecret.bid_id)
+        .join(Tender, Tender.id == Bid.tender_id)
+        .where(sa.or_(BidderSecret.offered_at < Tender.bids_close_at, Bid.tender_id.not_in(opened)))
+    )
+    yield from (Breach(key, "a share before the close") for key in session.scalars(shares))
+    yield from (Breach(key, "a secret before the close") for key in session.scalars(secrets))
+
+
+@promise(
+    "Every acknowledged complete bid is in the close, or was withdrawn by its own key.", source="sealing §8.1"
+)
+def acknowledged_bids_are_in_the_close(session: Session, now: datetime) -> Iterable[Breach]:
+    for opening in session.scalars(sa.select(Opening)):
+        listed = {one["bid"] for one in opening.close_body["bids"]}
+        complete = session.scalars(
+            sa.select(Bid).where(Bid.tender_id == opening.tender_id, Bid.completed_at.is_not(None))
+        )
+        for bid in complete:
+            if bid.code not in listed and not _taken_back(session, bid):
+                yield Breach(bid.id, "missing from the close")
+
+
+def _taken_back(session: Session, bid: Bid) -> bool:
+    """Withdrawn with a signature, or replaced by a bid that exists."""
+    record = book.record_of(session, bid.withdraw_record_id) if bid.withdraw_record_id else None
+    if record is None:
+        return False
+    successor = record["body"].get("replaced_by")
+    if successor is None:
+        return "sig" in record
+    return (
+        session.scalar(sa.select(Bid.id).where(Bid.code == successor, Bid.replaces == bid.code)) is not None
+    )
+
+
+@promise("No bid is accepted at or after the deadline.", source="招标投标法 第二十八条")
+def nothing_accepted_late(session: Session, now: datetime) -> Iterable[Breach]:
+    late = (
+        sa.select(Bid.id)
+        .join(Tender, Tender.id == Bid.tender_id)
+        .where(sa.or_(Bid.committed_at >= Tender.bids_close_at, Bid.completed_at >= Tender.bids_close_at))
+    )
+    return [Breach(key, "accepted late") for key in session.scalars(late)]
+
+
+@promise("Fewer bids than the law asks are never opened.", source="实施条例 第四十四条")
+def too_few_are_never_opened(session: Session, now: datetime) -> Iterable[Breach]:
+    for opening in session.scalars(sa.select(Opening)):
+        tender = session.get_one(Tender, opening.tender_id)
+        listed = {one["bid"] for one in opening.close_body["bids"]}
+        delivered = Counter(
+            lot_id
+            for code, lot_id in session.execute(
+                sa.select(Bid.code, Bid.lot_id).where(Bid.tender_id == tender.id)
+            )
+            if code in listed
+        )
+        opened = session.scalars(
+            sa.select(OpenedPart.lot_id).where(OpenedPart.tender_id == tender.id).distinct()
+        )
+        for lot_id in opened:
+            if delivered[lot_id] < int(tender.terms["min_bids"]):
+                yield Breach(session.get_one(Lot, lot_id).id, f"opened with {delivered[lot_id]} bids")
+
+
+PROMISES = (
+    bids_open_on_time,
+    sealed_stays_sealed,
+    acknowledged_bids_are_in_the_close,
+    nothing_accepted_late,
+    too_few_are_never_opened,
+)
