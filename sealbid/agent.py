@@ -78,6 +78,27 @@ class ReleaseKit:
             raise SealError("kit_shape", "the release kit lacks a member") from error
 
 
+def release_kit_json(kit: ReleaseKit) -> bytes:
+    """The bytes that ``ReleaseKit.from_json`` reads: what a platform answers."""
+    return jcs.encode(
+        {
+            "part": kit.part,
+            "close": kit.close,
+            "close_proof": str(kit.close_proof),
+            "consistency": [b64(step) for step in kit.consistency],
+            "bids": [
+                {
+                    "commit": bid.commit,
+                    "proof": str(bid.proof),
+                    "header": b64(bid.header),
+                    "header_proof": [b64(step) for step in bid.header_proof],
+                }
+                for bid in kit.bids
+            ],
+        }
+    )
+
+
 @dataclass(frozen=True)
 class Release:
     """A decision to release.

@@ -23,7 +23,7 @@ from sealbid.cli_base import (
     write_secret,
 )
 from sealbid.client import Client
-from sealbid.custodian import CustodianAgent, CustodianState, Sign, release_message
+from sealbid.custodian import CustodianAgent, CustodianState, Sign, release_message, release_salt
 from sealbid.errors import SealError
 from sealbid.note import KeyType, SignerKey
 from sealbid.octets import b64, unb64
@@ -79,9 +79,8 @@ def release(args: Namespace, tools: Tools) -> Outcome:
         approved=args.yes or tools.confirm(f"Release {args.part} of {policy.tender}?"),
     )
     state.remember(decision.checkpoint)
-    message = release_message(
-        decision, policy.tender, args.x, sign=_signer(args, tools), salt2=tools.entropy(32)
-    )
+    salt2 = release_salt(state.seed(policy.tender), decision)
+    message = release_message(decision, policy.tender, args.x, sign=_signer(args, tools), salt2=salt2)
     write_secret(args.out, jcs.encode(message))
     lines = [f"released {len(decision.shares)} share(s) of {args.part} to {args.out}"]
     lines += [f"  bad share of bid {bid}: {why}" for bid, why in decision.bad]
@@ -160,7 +159,6 @@ def custodian_release(args: Namespace, tools: Tools) -> Outcome:
         _state(args, tools),
         read_trust(args.trust),
         _signer(args, tools),
-        tools.entropy,
     )
     policy = agent.fetch_policy(args.tender)
     decision = agent.release(

@@ -17,7 +17,7 @@ from sealbid import jcs, lockbox, tlog
 from sealbid.agent import BidKit, Release, ReleaseKit, decide_release, make_ack
 from sealbid.client import Client
 from sealbid.errors import SealError
-from sealbid.octets import b64
+from sealbid.octets import b64, label
 from sealbid.policy import Policy
 from sealbid.records import Json, RecordType, entry_of, private_digest, validate
 from sealbid.suites import SEED_BYTES
@@ -92,14 +92,11 @@ class CustodianAgent:
         trust: the log and witnesses this custodian believes.
     """
 
-    def __init__(
-        self, client: Client, state: CustodianState, trust: tlog.Policy, sign: Sign, entropy: Entropy
-    ) -> None:
+    def __init__(self, client: Client, state: CustodianState, trust: tlog.Policy, sign: Sign) -> None:
         self.client = client
         self.state = state
         self.trust = trust
         self.sign = sign
-        self.entropy = entropy
 
     def fetch_policy(self, tender: str) -> Policy:
         """The tender's policy, proven to be in the witnessed log."""
@@ -143,7 +140,8 @@ class CustodianAgent:
         return decision
 
     def _send(self, path: str, decision: Release, tender: str, x: int) -> None:
-        message = release_message(decision, tender, x, sign=self.sign, salt2=self.entropy(32))
+        salt2 = release_salt(self.state.seed(tender), decision)
+        message = release_message(decision, tender, x, sign=self.sign, salt2=salt2)
         answer = self.client.post(path, {"body": message["body"], "sig": message["sig"]})
         leaf = answer.get("leaf")
         if not isinstance(leaf, int):
@@ -157,6 +155,12 @@ class CustodianAgent:
         message = {"body": body, "sig": self.sign("custodian-ack", body)}
         self.client.post(f"/api/v1/tenders/{quote(policy.tender, safe='')}/acks", message)
         return message
+
+
+def release_salt(seed: bytes, decision: Release) -> bytes:
+    """The second salt of a release, from the seed: a repeated release is byte for byte the same."""
+    place = f"{decision.part} {decision.close}".encode()
+    return hashlib.sha256(label("sealbid/1 release-salt") + seed + place).digest()
 
 
 def release_message(decision: Release, tender: str, x: int, *, sign: Sign, salt2: bytes) -> Json:

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from sealbid import container, jcs, lockbox, merkle, tlog
-from sealbid.agent import BidKit, Release, ReleaseKit, decide_release, make_ack
+from sealbid.agent import BidKit, Release, ReleaseKit, decide_release, make_ack, release_kit_json
 from sealbid.container import check_share
 from sealbid.custodian import CustodianState, release_message, require_logged_policy
 from sealbid.errors import SealError
 from sealbid.note import Note
-from sealbid.octets import b64
 from sealbid.records import require_private
 from sealbid.tlog import Checkpoint, TlogProof
 from tests.support.evidence import DEADLINE, Entropy, TenderWorld, identity, signer_of
@@ -208,24 +207,7 @@ def test_a_share_that_does_not_open_is_reported_and_the_others_go_out(asked: Ask
 
 
 def test_a_kit_is_read_from_the_platforms_answer(asked: Asked) -> None:
-    kit = asked.kit
-    data = {
-        "part": kit.part,
-        "close": kit.close,
-        "close_proof": str(kit.close_proof),
-        "consistency": [b64(step) for step in kit.consistency],
-        "bids": [
-            {
-                "commit": bid.commit,
-                "proof": str(bid.proof),
-                "header": b64(bid.header),
-                "header_proof": [b64(step) for step in bid.header_proof],
-            }
-            for bid in kit.bids
-        ],
-    }
-
-    assert ReleaseKit.from_json(jcs.encode(data)) == kit
+    assert ReleaseKit.from_json(release_kit_json(asked.kit)) == asked.kit
     with pytest.raises(SealError, match="kit_shape"):
         ReleaseKit.from_json(jcs.encode({"part": "price"}))
 
