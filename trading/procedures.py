@@ -60,12 +60,12 @@ class Procedure:
         return law.get(self.bids) if self.bids else None
 
 
-OPEN = Procedure("open", Offering.SEALED, _CONSTRUCTION | {"GP", "SM", "CO"})
+OPEN = Procedure("open", Offering.SEALED, _CONSTRUCTION | {"GP", "SM"})
 INVITED = Procedure("invited", Offering.SEALED, _CONSTRUCTION | {"GP", "SM"}, invited=True)
 NEGOTIATION = Procedure(
     "negotiation",
     Offering.NEGOTIATED,
-    frozenset({"GP", "NP"}),
+    frozenset({"GP"}),
     tendering="negotiation_response_days_min",
     documents="negotiation_response_days_min",
     clarification="negotiation_clarification_days_min",
@@ -74,7 +74,7 @@ NEGOTIATION = Procedure(
 INQUIRY = Procedure(
     "inquiry",
     Offering.SEALED,
-    frozenset({"GP", "NP", "SM"}),
+    frozenset({"GP"}),
     tendering="negotiation_response_days_min",
     documents="negotiation_response_days_min",
     clarification="negotiation_clarification_days_min",
@@ -83,7 +83,7 @@ INQUIRY = Procedure(
 CONSULTATION = Procedure(
     "consultation",
     Offering.NEGOTIATED,
-    frozenset({"GP", "NP"}),
+    frozenset({"GP"}),
     tendering="consultation_response_days_min",
     documents="consultation_document_days_min",
     clarification="consultation_clarification_days_min",
@@ -92,7 +92,7 @@ CONSULTATION = Procedure(
 SINGLE_SOURCE = Procedure(
     "single_source",
     Offering.NEGOTIATED,
-    frozenset({"GP", "NP"}),
+    frozenset({"GP"}),
     invited=True,
     tendering="single_source_notice_days_min",
     documents="single_source_notice_days_min",

@@ -112,6 +112,14 @@ def test_every_procedure_names_rows_that_exist() -> None:
         assert set(one.regimes) <= {regime.value for regime in rulebook.Regime}
 
 
+def test_a_procedure_with_a_panel_is_open_only_where_the_law_knows_panels() -> None:
+    for one in PROCEDURES.values():
+        for regime in one.regimes if one.needs_panel else ():
+            law = rulebook.in_force(regime, "CN", NOW)
+            needed = ("panel_seats_min", "panel_expert_share_min", "weights_sum", "trimmed_mean_members_min")
+            assert all(name in law for name in needed), (one.code, regime)
+
+
 def test_how_many_bids_are_needed_is_a_row() -> None:
     least = procedures.OPEN.bids_min(TM)
 
