@@ -5,9 +5,11 @@ from trading.actions.drafting import (
     add_document,
     add_lot,
     change_draft,
+    change_lot,
     draft_tender,
     fix_policy,
     register_project,
+    remove_lot,
     take_document,
 )
 from trading.actions.lots import (
@@ -29,6 +31,7 @@ __all__ = [
     "answer_question",
     "ask_question",
     "change_draft",
+    "change_lot",
     "draft_tender",
     "file_objection",
     "fix_policy",
@@ -38,6 +41,7 @@ __all__ = [
     "publish_notice",
     "publish_text",
     "register_project",
+    "remove_lot",
     "require_undisturbed",
     "resume_tender",
     "settle_lot",

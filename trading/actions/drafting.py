@@ -211,6 +211,37 @@ def add_lot(work: Work, tender_id: UUID, draft: LotDraft) -> Lot:
     return lot
 
 
+def change_lot(work: Work, lot_id: UUID, draft: LotDraft) -> Lot:
+    """Enter a lot of a draft anew. Raises NotValid ``ceiling`` as ``add_lot`` does."""
+    lot = work.lock(Lot, lot_id)
+    tender = work.get(Tender, lot.tender_id, to=TENDER_EDIT)
+    require_draft(tender)
+    if draft.ceiling.minor <= 0:
+        raise NotValid("ceiling", source="实施条例 第二十七条", field="ceiling")
+    changed = {name for name in ("title", "quantity", "ceiling") if getattr(lot, name) != getattr(draft, name)}
+    if changed:
+        lot.title, lot.quantity, lot.ceiling = draft.title, draft.quantity, draft.ceiling
+        tender.version += 1
+        work.record(facts.DraftChanged(subject=tender.id, tender=tender.code, fields=("lots",)))
+    return lot
+
+
+def remove_lot(work: Work, lot_id: UUID) -> None:
+    """Take a lot out of a draft; the lots after it move up, so that numbers stay without gaps."""
+    lot = work.lock(Lot, lot_id)
+    tender = work.get(Tender, lot.tender_id, to=TENDER_EDIT)
+    require_draft(tender)
+    later = sorted((one for one in tender.lots if one.number > lot.number), key=lambda one: one.number)
+    tender.lots.remove(lot)
+    work.session.delete(lot)
+    work.session.flush()
+    for one in later:
+        one.number -= 1
+        work.session.flush()  # one by one: two lots never hold the same number
+    tender.version += 1
+    work.record(facts.DraftChanged(subject=tender.id, tender=tender.code, fields=("lots",)))
+
+
 def add_document(work: Work, tender_id: UUID, file: FileDraft, *, replaces_id: UUID | None = None) -> Document:
     """Add a file, or a new version of one. Bytes go to the store first and are named by their hash.
 

@@ -16,7 +16,7 @@ from kernel.work import Work
 from trading import facts
 from trading.models import Lot, Objection, Tender
 from trading.rights import LOT_MOVE, TENDER_SUSPEND, TENDER_TERMINATE
-from trading.rules.lifecycle import Move, Stage, after
+from trading.rules.lifecycle import FINAL, Move, Stage, after
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,14 +162,23 @@ def resume_tender(work: Work, tender_id: UUID, *, by_law: bool = False) -> Tende
 
 
 def terminate_tender(work: Work, tender_id: UUID, reason: str) -> Tender:
-    """End a tender without an award; every lot that is not final ends with it.
+    """End a published tender without an award; every lot that is not final ends with it.
+
+    Raises:
+        NotNow: ``not_published``, ``nothing_to_terminate``, ``wrong_stage`` (a lot is awarded).
+        NotValid: ``reason_missing``.
 
     Source: 实施条例 第三十一条 (notice at once; bonds and fees go back).
     """
     tender = work.get(Tender, tender_id, to=TENDER_TERMINATE)
     if not reason.strip():
         raise NotValid("reason_missing", field="reason")
-    for lot in tender.lots:
+    if tender.published_at is None:
+        raise NotNow("not_published", tender=tender.code)
+    living = [lot for lot in tender.lots if lot.stage not in FINAL]
+    if not living:
+        raise NotNow("nothing_to_terminate", tender=tender.code)
+    for lot in living:
         move_lot(work, lot.id, Move.TERMINATE, reason="terminated")
     tender.terminated_at = work.now
     work.record(facts.TenderTerminated(subject=tender.id, tender=tender.code, reason=reason))

@@ -53,7 +53,7 @@ def publish_notice(work: Work, tender_id: UUID) -> Notice:
     """Issue the notice, open the tendering period and freeze the law it runs under.
 
     Raises:
-        NotNow: ``already_published``, ``policy_missing``. NotValid: ``unlawful_timetable``, ``lots_missing``,
+        NotNow: ``already_published``, ``policy_missing``. NotValid: ``unlawful_timetable``, ``lots_missing``, ``text_missing``,
             ``documents_missing``, ``weights``, ``price_share``, ``panel_size``, ``bond_too_high``, ``past_date``.
 
     Source: 招标投标法 第十六条、第二十四条; 实施条例 第十五条、第十六条、第二十六条; 政府采购法 第三十五条.
@@ -63,6 +63,9 @@ def publish_notice(work: Work, tender_id: UUID) -> Notice:
         raise NotNow("already_published", tender=tender.code)
     if not tender.lots:
         raise NotValid("lots_missing", field="lots")
+    for name in ("summary", "qualification"):
+        if not getattr(tender, name).strip():
+            raise NotValid("text_missing", source="招标投标法 第十六条", field=name)
     if tender.documents_from_at < work.now:
         tender.documents_from_at = work.now
     law = law_of(tender, work.now)

@@ -85,7 +85,9 @@ def _in_time(work: Work, tender: Tender, lot: Lot | None, matter: str) -> bool:
             return local_date(work.now) <= calendar.at_least_before(
                 local_date(tender.bids_close_at), limit.period
             )
-        challenge = law["challenge_days_max"]
+        challenge = law.get("challenge_days_max")
+        if challenge is None:  # a regime without a row of its own (SM): in time while bids can still change
+            return work.now < tender.bids_close_at
         end = calendar.closes_at(local_date(tender.documents_until_at), challenge.period)
         return work.now < end
     if matter == "result":
