@@ -1,0 +1,1 @@
+"""The fourth floor: read everything, change little. The log's public side, lights, orders and evidence."""

@@ -1,0 +1,15 @@
+"""The supervision room's whole offer on one screen."""
+
+from __future__ import annotations
+
+from kernel.room import NavEntry, Room
+from supervision import log_views, tile_views
+from supervision.doors import views
+
+VIEWS = (log_views, tile_views)
+
+room = Room(
+    "supervision",
+    blueprints=(views,),
+    nav=(NavEntry("Verify", "supervision.log_page", icon="shield-check", order=60),),
+)
