@@ -22,8 +22,8 @@ from sealbid.records import Json, RecordType, entry_of, validate
 from sealbid.suites import suite_named
 from sealbid.tlog import Checkpoint, TlogProof
 
-# Refusals of unwrap_share and require_header that are the bidder's doing, not the platform's.
-BIDDER_FAULTS = frozenset({"envelope_unreadable", "share_dealt_wrong"})
+# What a body that was never checked makes our reading stumble over.
+_MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,7 @@ def decide_release(
     last_checkpoint: Checkpoint | None,
     parts_allowed: Collection[str],
     approved: bool,
+    earlier: Sequence[Policy] = (),
 ) -> Release:
     """Release this custodian's shares, or refuse with the reason.
 
@@ -147,6 +148,8 @@ def decide_release(
         last_checkpoint: the last one he accepted; None the first time.
         parts_allowed: parts that may be opened at this stage.
         approved: a person confirmed, or the agent is set to release by itself.
+        earlier: predecessors of the policy, proven logged; bids under them stay valid (§4).
+            A bid of a policy in which this seed has no seat is passed over.
 
     Raises:
         SealError: ``release_early`` (a); ``release_close``, ``release_rollback`` or what
@@ -164,8 +167,9 @@ def decide_release(
     shown = {str(bid.commit["body"].get("bid")): bid for bid in kit.bids}
     if set(shown) != {bid["bid"] for bid in listed} or len(shown) != len(kit.bids):
         raise SealError("release_bid", "the bids shown are not those of the closing")
+    known = {p.digest.hex(): p for p in (policy, *earlier) if p.tender == policy.tender}
     for entry in listed:
-        _require_bid(kit, policy, checkpoint, entry, shown[entry["bid"]])
+        _require_bid(kit, known, checkpoint, entry, shown[entry["bid"]])
     if kit.part not in parts_allowed or kit.part not in policy.parts:
         raise SealError("release_part", f"the part {kit.part!r} is not due at this stage")
     if not approved:
@@ -173,12 +177,14 @@ def decide_release(
     good: list[tuple[str, bytes]] = []
     bad: list[tuple[str, str]] = []
     for name in sorted(shown):
-        header = parse_header(shown[name].header)
+        own = known[shown[name].commit["body"]["policy"]]
+        if not _is_seated(own, x, seed):
+            continue
         try:
-            good.append((name, unwrap_share(header, x, seed, policy.digest)))
+            good.append((name, _own_share(shown[name].header, own, kit.part, name, x=x, seed=seed)))
         except SealError as error:
-            if error.code not in BIDDER_FAULTS:
-                raise
+            # The header is proven to be the bidder's own bytes: what is wrong with it is his doing,
+            # and no single bidder may hold up the opening of the others.
             bad.append((name, error.code))
     return Release(kit.part, kit.close_proof.index, tuple(good), tuple(bad), checkpoint)
 
@@ -200,8 +206,17 @@ def _require_close(
     return checkpoint
 
 
+def _is_seated(policy: Policy, x: int, seed: bytes) -> bool:
+    """Whether this seed's key holds seat ``x`` of the policy."""
+    return any(c.x == x and c.pk == suite_named(policy.suites[0]).public_key(seed) for c in policy.custodians)
+
+
 def _require_bid(
-    kit: ReleaseKit, policy: Policy, checkpoint: Checkpoint, listed: Mapping[str, Any], bid: BidKit
+    kit: ReleaseKit,
+    known: Mapping[str, Policy],
+    checkpoint: Checkpoint,
+    listed: Mapping[str, Any],
+    bid: BidKit,
 ) -> None:
     """Condition (d): committed before the closing, under this policy, not withdrawn, header as committed."""
     name, body = str(listed["bid"]), bid.commit["body"]
@@ -216,31 +231,39 @@ def _require_bid(
         raise refuse("the commit shown is not the one in the closing")
     if bid.proof.index >= kit.close_proof.index:
         raise refuse("committed after the closing")
-    if body.get("policy") != policy.digest.hex() or body.get("tender") != policy.tender:
+    policy = known.get(str(body.get("policy")))
+    if policy is None or body.get("tender") != policy.tender:
         raise refuse("committed under another policy")
-    place = policy.parts.index(kit.part) if kit.part in policy.parts else 0
-    part = body["parts"][place]
-    if listed["parts"][place] != part["root"]:
-        raise refuse("the closing names another root")
     try:
+        place = policy.parts.index(kit.part) if kit.part in policy.parts else 0
+        part = body["parts"][place]
+        if listed["parts"][place] != part["root"]:
+            raise SealError("release_bid", "the closing names another root")
         receipts.require_commit_signature(bid.commit)
         if Checkpoint.parse(bid.proof.note.text) != checkpoint:
             raise SealError("release_bid", "its proof stands under another checkpoint")
         bid.proof.verify_in(entry_of(bid.commit), checkpoint)
-        _require_header_block(bid.header, bid.header_proof, part, policy, name)
+        _require_header_block(bid.header, bid.header_proof, part, policy)
     except SealError as error:
         raise refuse(f"{error.code}: {error.detail}") from error
+    except _MALFORMED as error:
+        raise refuse("its commit is malformed") from error
 
 
 def _require_header_block(
-    raw: bytes, proof: Sequence[bytes], part: Mapping[str, Any], policy: Policy, bid: str
+    raw: bytes, proof: Sequence[bytes], part: Mapping[str, Any], policy: Policy
 ) -> None:
-    """The header is block 0 of the committed container and was made for this policy, part and bid."""
-    header = parse_header(raw)
-    hasher = suite_named(header.suite).hash
+    """These bytes are block 0 of the committed container, whatever they say."""
+    hasher = suite_named(policy.suites[0]).hash
     root = bytes.fromhex(part["root"])
     merkle.verify_inclusion(hasher(b"\x00", raw), 0, part["blocks"], proof, root, hasher=hasher)
-    require_header(header, policy=policy, part=part["part"], bid=bytes.fromhex(bid))
+
+
+def _own_share(raw: bytes, policy: Policy, part: str, bid: str, *, x: int, seed: bytes) -> bytes:
+    """The share in a proven header block; any refusal is the bidder's fault."""
+    header = parse_header(raw)
+    require_header(header, policy=policy, part=part, bid=bytes.fromhex(bid))
+    return unwrap_share(header, x, seed, policy.digest)
 
 
 def make_ack(bid: BidKit, *, policy: Policy, x: int, seed: bytes, part: str) -> Json:
@@ -259,8 +282,8 @@ def make_ack(bid: BidKit, *, policy: Policy, x: int, seed: bytes, part: str) -> 
     found = next((p for p in body["parts"] if p["part"] == part), None)
     if found is None:
         raise SealError("ack_part", f"the bid has no part {part!r}")
-    _require_header_block(bid.header, bid.header_proof, found, policy, body["bid"])
-    unwrap_share(parse_header(bid.header), x, seed, policy.digest)
+    _require_header_block(bid.header, bid.header_proof, found, policy)
+    _own_share(bid.header, policy, part, body["bid"], x=x, seed=seed)
     return {
         "tender": policy.tender,
         "bid": body["bid"],

@@ -15,7 +15,7 @@ from sealbid.evidence import container_name, secret_name
 from sealbid.octets import unb64
 from sealbid.records import Json, RecordType, parse_ts
 from sealbid.suites import suite_named
-from sealbid.verify_bids import commit_of, policy_of
+from sealbid.verify_bids import commit_of, policies, policy_of
 
 PUBLIC_PART = "price"
 PLAIN_BYTES_MAX = 64 << 20
@@ -59,13 +59,13 @@ def _require_min_bids(case: Case, bids: list[Json]) -> str:
 
 def _require_release(case: Case, close: int, index: int, record: Json) -> str:
     body, at = record["body"], parse_ts(record["ts"])
-    custodian = case.policy.custodian(body["x"])
-    case.require_signed_by(record, custodian.org, at)
+    org = _require_custodian(case, record)
     if body["close"] != close or body["tender"] != case.tender or body["part"] not in case.policy.parts:
         raise SealError("release_body", "the release is about another closing, tender or part")
     if at < case.policy.opening:
         raise SealError("release_early", "the release stands before the opening")
-    same = [i for i, r in _releases(case) if (r["body"]["x"], r["body"]["part"]) == (body["x"], body["part"])]
+    hand = (body["x"], body["part"], record["sig"]["kid"])
+    same = [i for i, r in _releases(case) if (r["body"]["x"], r["body"]["part"], r["sig"]["kid"]) == hand]
     if same != [index]:
         raise SealError("release_twice", f"custodian {body['x']} released {body['part']} more than once")
     for second, later in case.of_type(RecordType.SHARE_RELEASE, release=index):
@@ -75,10 +75,24 @@ def _require_release(case: Case, close: int, index: int, record: Json) -> str:
     if private is None and body["part"] == PUBLIC_PART:
         raise SealError("release_content", "the shares of the public part are not in the package")
     shown = f"{len(private['shares'])} share(s) as logged" if private else "digest only"
-    return f"custodian {body['x']} {custodian.org}, {body['part']}, {shown}"
+    return f"custodian {body['x']} {org}, {body['part']}, {shown}"
+
+
+def _require_custodian(case: Case, record: Json) -> str:
+    """The organization that signed, if it holds the stated seat in the policy or one of its predecessors."""
+    orgs = {c.org for _, p in policies(case).values() for c in p.custodians if c.x == record["body"]["x"]}
+    problem = SealError("custodian_unknown", f"No policy has a seat {record['body']['x']}.")
+    for org in sorted(orgs):
+        try:
+            case.require_signed_by(record, org, parse_ts(record["ts"]))
+            return org
+        except SealError as error:
+            problem = error
+    raise problem
 
 
 def _shares(case: Case, bid: str, part: str) -> dict[int, bytes]:
+    """Released shares by seat; one bid was sealed under one policy, so a seat answers for it once."""
     found: dict[int, bytes] = {}
     for index, record in _releases(case):
         private = case.private(index) if record["body"]["part"] == part else None
