@@ -82,6 +82,7 @@ class Case:
     records: dict[int, Json]
     cosigned: dict[str, tlog.Cosigned] = field(default_factory=dict)
     opened: dict[tuple[str, str], Manifest] = field(default_factory=dict)
+    shown: dict[int, Json] = field(default_factory=dict)
 
     @property
     def tender(self) -> str:
@@ -108,11 +109,14 @@ class Case:
         name = private_name(index)
         if name not in self.evidence:
             return None
+        if index in self.shown:
+            return self.shown[index]
         found = jcs.decode_object(self.evidence.read(name))
         if set(found) != {"v", "salt", "private"}:
             raise SealError("private_shape", f"{name} has other members")
         require_private(self.records[index]["body"], found["private"], unb64(found["salt"], 32))
-        return dict(found["private"])
+        self.shown[index] = dict(found["private"])
+        return self.shown[index]
 
     def judge(self, note: Note) -> tlog.Cosigned:
         """The checkpoint of a note under the trust policy; each note is judged once."""

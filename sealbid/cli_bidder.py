@@ -278,7 +278,7 @@ def receipt(args: Namespace, tools: Tools) -> Outcome:
     if args.file:
         data = args.file.read_bytes()
     elif args.url and args.bid:
-        data = Client(args.url, args.token).get(f"/api/v1/receipts/{_require_bid(args.bid)}")
+        data = jcs.encode(Client(args.url, args.token).get_json(f"/api/v1/receipts/{_require_bid(args.bid)}"))
     else:
         raise SealError("usage", "give a receipt file, or --url and --bid")
     found = receipts.parse_receipt(data)

@@ -46,6 +46,10 @@ class Client:
         """The body of a successful answer; ``http_status`` otherwise."""
         return self._send("GET", path, None, JSON)
 
+    def get_json(self, path: str) -> Json:
+        """A JSON object, in whatever spacing it came; what is signed in it is re-encoded anyway."""
+        return self._json(self.get(path))
+
     def post(self, path: str, body: object) -> Json:
         """Send canonical JSON, get a JSON object back."""
         return self._json(self._send("POST", path, jcs.encode(body), JSON))
@@ -81,7 +85,10 @@ class Client:
 
     @staticmethod
     def _json(data: bytes) -> Json:
-        found = json.loads(data)
+        try:
+            found = json.loads(data)
+        except ValueError as error:
+            raise SealError("http_status", "the answer is not JSON") from error
         if not isinstance(found, dict):
             raise SealError("http_status", "the answer is not a JSON object")
         return found

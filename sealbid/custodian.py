@@ -100,7 +100,7 @@ class CustodianAgent:
 
     def fetch_policy(self, tender: str) -> Policy:
         """The tender's policy, proven to be in the witnessed log."""
-        found = jcs.decode_object(self.client.get(f"/api/v1/tenders/{quote(tender, safe='')}/policy"))
+        found = self.client.get_json(f"/api/v1/tenders/{quote(tender, safe='')}/policy")
         return require_logged_policy(found, self.trust)
 
     def release(
@@ -121,11 +121,11 @@ class CustodianAgent:
         last = self.state.last_checkpoint(self.trust.logs[0].name)
         tender = quote(policy.tender, safe="")
         since = last.size if last else 0
-        raw = self.client.get(
+        raw = self.client.get_json(
             f"/api/v1/tenders/{tender}/release-kit?part={quote(part, safe='')}&since={since}"
         )
         decision = decide_release(
-            ReleaseKit.from_json(raw),
+            ReleaseKit.from_json(jcs.encode(raw)),
             policy=policy,
             trust=self.trust,
             x=x,

@@ -109,7 +109,8 @@ def _require_inputs(case: Case, lot: Json) -> str:
         at_opening = [b.get("announced", b["price"]) for b in lot["bids"] if b.get("stage") != "opening"]
         if Counter(frozen) != Counter(at_opening):
             raise SealError("award_inputs", "the benchmark's prices are not those valid at the opening")
-    return f"{len(stated)} bids"
+    out = [f"{name[:8]}… {bid['rejected']}" for name, bid in stated.items() if bid.get("rejected")]
+    return f"{len(stated)} bids" + (f", rejected: {', '.join(out)}" if out else "")
 
 
 def _require_sheets(case: Case, lot: Json) -> str:

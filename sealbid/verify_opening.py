@@ -104,7 +104,8 @@ def _shares(case: Case, bid: str, part: str) -> dict[int, bytes]:
 
 def _require_opened(case: Case, bid: str, part: str, root: str) -> str:
     _, commit = commit_of(case, bid)
-    _, stated = case.one(RecordType.BID_OPEN, bid=bid, part=part)
+    at, stated = case.one(RecordType.BID_OPEN, bid=bid, part=part)
+    _require_fixed_releases(case, bid, part, at)
     if stated["body"]["root"] != root:
         raise SealError("open_root", "the opening record names another container")
     data = case.evidence.read(container_name(bid, part))
@@ -129,6 +130,13 @@ def _require_opened(case: Case, bid: str, part: str, root: str) -> str:
     case.opened[bid, part] = manifest
     price = manifest.opening.get("price", "–")
     return f"{manifest.bidder_name}, price {price}, {len(shares)} good shares{remark}"
+
+
+def _require_fixed_releases(case: Case, bid: str, part: str, at: int) -> None:
+    """Nobody sees a price before t releases are fixed in the log, or the bidder opened it himself."""
+    fixed = sum(index < at and release["body"]["part"] == part for index, release in _releases(case))
+    if fixed < case.policy.t and secret_name(bid, part) not in case.evidence:
+        raise SealError("too_few_shares", f"opened at leaf {at} after only {fixed} releases")
 
 
 def _sort_shares(header: Header, shares: Mapping[int, bytes]) -> tuple[dict[int, bytes], list[int]]:

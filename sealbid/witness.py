@@ -8,6 +8,7 @@ Source: C2SP tlog-witness and tlog-cosignature; sealing specification §6 and §
 
 import fcntl
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -283,7 +284,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"too long\n"))
         else:
-            self._send(door(self.rfile.read(int(length))))
+            try:
+                answer = door(self.rfile.read(int(length)))
+            except OSError as error:
+                # The disk said no, so nothing was stored and nothing is signed; the caller tries again.
+                sys.stderr.write(f"sealbid witness: {error}\n")
+                answer = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, b"could not be stored\n")
+            self._send(answer)
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)

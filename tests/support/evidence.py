@@ -341,7 +341,7 @@ class TenderWorld:
             prove=self.log.tree.consistency, checkpoints=[self.log.notes[max(self.log.notes)]],
             containers={(b.id, "price"): b.data for b in self.bids},
             receipts={f"{first.id}.commit.sbreceipt": receipt}, documents={"notice.txt": b"notice"},
-            award=self.award,
+            award=self.award or None,
         )  # fmt: skip
 
     def write(self, path: Path, files: Mapping[str, bytes] | None = None) -> Path:

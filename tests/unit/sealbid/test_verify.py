@@ -350,3 +350,74 @@ def test_two_custodians_are_too_few_to_open(tmp_path: Path) -> None:
             world.log.add("bid-open", world.opening_of(bid), "platform")
 
     assert any("too_few_shares" in line for line in lying(act, tmp_path))
+
+
+def test_an_opening_before_enough_releases_are_fixed_is_found(tmp_path: Path) -> None:
+    def act(world: TenderWorld) -> None:
+        close = run_until_close(world)
+        for x in (1, 2):
+            world.release(close, x)
+        for bid in world.bids:
+            world.log.add("bid-open", world.opening_of(bid), "platform")
+        world.release(close, 3)
+
+    assert any("after only 2 releases" in line for line in lying(act, tmp_path))
+
+
+def test_a_bid_of_dealt_nonsense_is_void_for_everybody_and_void_it_may_be_called(tmp_path: Path) -> None:
+    """One bidder deals inconsistently; the package says so, and the verifier agrees."""
+    import dataclasses
+    import io
+
+    from sealbid import container, merkle
+
+    world = TenderWorld()
+    world.publish()
+    for bidder, price in zip("ABC", ("9600000.00", "9350000.00", "9100000.00"), strict=True):
+        bid = world.seal(bidder, price)
+        if bidder == "C":
+            header = bid.sealed.header
+            found = jcs.decode(header.raw[12:])
+            found["sh"][4]["c"] = b64(bytes(32))
+            text = jcs.encode(found)
+            raw = header.raw[:8] + len(text).to_bytes(4, "big") + text
+            data = raw + bid.data[len(header.raw) :]
+            root = merkle.root_of_hashes(container.block_hashes_of(io.BytesIO(data)))
+            sealed = dataclasses.replace(bid.sealed, root=root, header=container.parse_header(raw))
+            bid = dataclasses.replace(bid, data=data, sealed=sealed)
+        world.submit(bid)
+    close = world.close()
+    for x in (1, 2, 3):
+        world.release(close, x)
+    for bid in world.bids[:2]:
+        world.log.add("bid-open", world.opening_of(bid), "platform")
+    bad = world.bids[2]
+    void = {
+        "bid": bad.id,
+        "part": "price",
+        "root": bad.sealed.root.hex(),
+        "verdict": "void:dealt_inconsistently",
+    }
+    world.log.add("bid-open", void, "platform")
+
+    code, lines, failures = verdict(world.write(tmp_path / "e.zip"), world.log.trust)
+
+    assert (code, failures) == (0, [])
+    assert any("void as announced (dealt_inconsistently)" in line for line in lines)
+
+
+def test_the_verifier_needs_no_more_than_cryptography_and_canonical_json() -> None:
+    import subprocess
+    import sys
+
+    script = (
+        "import sys, sealbid.verify; "
+        "print(sorted({m.split('.')[0] for m in sys.modules} - set(sys.stdlib_module_names)))"
+    )
+    root = Path(__file__).resolve().parents[3]
+    said = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True
+    ).stdout
+
+    others = {"__main__", "_cffi_backend", "cryptography", "rfc8785", "sealbid"}
+    assert {name for name in eval(said) if not name.startswith(("_", "sitecustomize"))} <= others
