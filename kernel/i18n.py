@@ -102,7 +102,7 @@ def gettext(msgid: str, **values: object) -> str:
 
 
 def marked(msgid: str) -> str:
-    """The message id itself: marks a text that is translated where it is shown, so that the catalogues have it."""
+    """The message id itself: marks a text for the catalogues that is translated where it is shown."""
     return msgid
 
 

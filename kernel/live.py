@@ -1,11 +1,12 @@
 """Live pages: one socket door, channels with numbered news, catch-up and resync.
 
-A channel is ``prefix:id``, for example ``auction:0198…``. Its state lives in the database and carries a version;
-news say which version they lead to. A browser that sees a gap asks for what it missed and gets the news, or the
-whole state. Messages may be lost on the way; nothing depends on them.
+A channel is ``prefix:id``, for example ``auction:0198…``. Its state lives in the database and has a version;
+news say which version they lead to. A browser that sees a gap asks for what it missed and gets it, or the whole
+state. Messages may be lost on the way; nothing depends on them.
 
 Browser to server: ``join`` and ``leave`` ``{channel, seen?}``, ``do`` ``{channel, command, message}``.
-Server to browser: ``news`` ``{channel, version, news, at}``. Every answer is ``{ok: true, …}`` or ``{ok: false, problem}``.
+Server to browser: ``news`` ``{channel, version, news, at}``.
+Every answer is ``{ok: true, …}`` or ``{ok: false, problem}``.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ class Channel:
         may_join: whether an actor may listen to this thing; a read-only session is given.
         snapshot: the whole state for this actor, with its ``version``; NotFound when there is no such thing.
         since: the news after a version, oldest first, as ``(version, news)``; None when the state is needed.
-        commands: what can be done over the socket: ``(platform, actor, id, message) → answer``. A command opens its
-            own transaction with ``platform.begin(actor)`` and may refuse like any action.
+        commands: what can be done over the socket: ``(platform, actor, id, message) → answer``. A command
+            opens its own transaction with ``platform.begin(actor)`` and may refuse like any action.
     """
 
     prefix: str
@@ -55,7 +56,7 @@ class Channel:
 
 
 def tell(platform: Platform, channel: str, *, version: int, news: Mapping[str, Any]) -> None:
-    """Send numbered news to everybody who listens to a channel. Call it after the commit, from ``Room.heard``.
+    """Send numbered news to all who listen to a channel. Call it after the commit, from ``Room.heard``.
 
     Args:
         news: what everybody on the channel may know; nothing else may stand in it.
@@ -105,7 +106,7 @@ def init_app(app: Flask, platform: Platform) -> SocketIO:
 
 
 class _Door:
-    """Handlers of the one namespace. The actor is looked up at every event, so a closed session is out at once."""
+    """Handlers of the one namespace. The actor is looked up at every event, so a closed session is out."""
 
     def __init__(self, platform: Platform, channels: Mapping[str, Channel]) -> None:
         self.platform = platform
@@ -153,7 +154,7 @@ class _Door:
         with self.platform.read() as session:
             if not channel.may_join(session, actor(), subject):
                 raise NotAllowed("channel_closed")
-            # Join before looking: news between the look and the join would be lost, twice-told news are harmless.
+            # Join before looking: news in between would be lost otherwise, and news told twice are harmless.
             join_room(name)
             if channel.since is not None and isinstance(seen, int):
                 news = channel.since(session, actor(), subject, seen)

@@ -1,4 +1,4 @@
-"""Brings a database to a schema version, one reversible step at a time, from code and not from a folder's files.
+"""Brings a database to a schema version, one reversible step at a time, called from code.
 
 ``python -m kernel.migrate upgrade|downgrade|current URL [REVISION]``.
 """
@@ -31,8 +31,7 @@ def _config(url: str, **attributes: Any) -> Iterator[Config]:
     try:
         with database.writer.begin() as connection:
             if database.is_sqlite:
-                # Batch steps copy tables; SQLite allows that only while foreign keys are not enforced, which in turn
-                # cannot be switched inside a transaction.
+                # Batch steps copy tables and drop the old ones; references are looked at again at the commit.
                 connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
             config = Config()
             config.set_main_option("script_location", str(FOLDER))
@@ -90,8 +89,8 @@ def draft(url: str, message: str, *, extra: Mapping[str, Sequence[str]] | None =
     """Write a new revision from the difference between an empty or migrated database and the models.
 
     Args:
-        extra: dialect → statements (guards, search indexes) that are copied into the step, so that it stays what
-            it is when the code moves on; see ``captured``.
+        extra: dialect → statements (guards, search indexes) that are copied into the step, so that it stays
+            what it is when the code moves on; see ``captured``.
     """
     with _config(url, metadata=Base.metadata) as config:
         made = command.revision(config, message, autogenerate=True)

@@ -26,7 +26,7 @@ OWN = Permission("identity:account:own")
 
 TOKEN_DAYS_MAX = 366
 SCOPES = ("read", "bid", "custody", "audit", "admin")
-"""What a token may be good for: read for its organisation, hand in bids, release keys, read evidence, manage."""
+"""What a token may do: read for its organisation, hand in bids, release keys, read evidence, manage."""
 
 
 def _self(actor: object, row: object) -> bool:
@@ -147,11 +147,28 @@ def register_person(
         NotValid: ``name_empty``, ``email_format``, ``email_taken``.
     """
     work.require(MANAGE)
-    return _enter_person(work, name, email, name_en, phone, lang, password_hash, "active")
+    return _enter_person(
+        work,
+        name=name,
+        email=email,
+        name_en=name_en,
+        phone=phone,
+        lang=lang,
+        password_hash=password_hash,
+        state="active",
+    )
 
 
 def _enter_person(
-    work: Work, name: str, email: str, name_en: str, phone: str, lang: str, password_hash: str, state: str
+    work: Work,
+    *,
+    name: str,
+    email: str,
+    state: str,
+    name_en: str = "",
+    phone: str = "",
+    lang: str = "zh-CN",
+    password_hash: str = "",
 ) -> Person:
     address = email.strip().lower()
     if not name.strip():
@@ -225,7 +242,15 @@ def apply_for_account(
         contact_phone=phone,
         controlled_by=None,
     )
-    person = _enter_person(work, person_name, email, "", phone, lang, password_hash, "pending")
+    person = _enter_person(
+        work,
+        name=person_name,
+        email=email,
+        phone=phone,
+        lang=lang,
+        password_hash=password_hash,
+        state="pending",
+    )
     _enter_role(work, person.id, org, Role.BIDDER)
     work.message(to=person.email, template="account_received", lang=lang, name=person.name, org=org.name)
     return org, person

@@ -38,7 +38,7 @@ def check_password(platform: Platform, email: str, password: str) -> UUID:
 
     Raises:
         NotSignedIn: ``sign_in_failed``, the same for an unknown address and a wrong password.
-        TooMany: ``account_locked`` after five failures, for a quarter of an hour, also for the right password.
+        TooMany: ``account_locked`` after five failures, for a quarter of an hour, whatever is typed.
     """
     with platform.read() as session:
         found = session.execute(

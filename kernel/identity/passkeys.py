@@ -55,7 +55,7 @@ def _new_challenge(work: Work, purpose: str, person_id: UUID | None) -> bytes:
 
 
 def _spend_challenge(work: Work, purpose: str, person_id: UUID | None, value: bytes) -> None:
-    """Use a challenge up. Raises NotValid ``challenge_unknown`` when it was never given, used or has expired."""
+    """Use a challenge up; ``challenge_unknown`` when it was never given, was used or has expired."""
     row = work.one(sa.select(Challenge).where(Challenge.value == value, Challenge.purpose == purpose))
     if row is None or row.expires_at <= work.now or row.person_id != person_id:
         raise NotValid("challenge_unknown")
@@ -99,7 +99,8 @@ def register_passkey(work: Work, person_id: UUID, credential: dict[str, Any], *,
     """Enter the passkey a browser has just made.
 
     Raises:
-        NotValid: ``challenge_unknown``, ``passkey_unreadable``, ``passkey_wrong``, ``key_taken``, ``key_unusable``.
+        NotValid: ``challenge_unknown``, ``passkey_unreadable``, ``passkey_wrong``, and those of
+            ``register_key``.
     """
     party = relying_party(work.platform.settings)
     challenge = _challenge_in(credential)

@@ -39,8 +39,8 @@ def hash_password(settings: Settings, password: str, *, email: str = "") -> str:
     """The argon2id digest of a new password.
 
     Raises:
-        NotValid: ``password_short``, ``password_long`` or ``password_common`` (also one that contains the name
-            part of the e-mail address).
+        NotValid: ``password_short``, ``password_long`` or ``password_common`` (also one that contains the
+            name part of the e-mail address).
     """
     if len(password) < LENGTH_MIN:
         raise NotValid("password_short", field="password", least=LENGTH_MIN)
@@ -53,7 +53,7 @@ def hash_password(settings: Settings, password: str, *, email: str = "") -> str:
 
 
 def matches(settings: Settings, digest: str, password: str) -> bool:
-    """Whether a password fits a digest; an empty digest (no password set) costs the same time and never fits."""
+    """Whether a password fits a digest; an empty digest (none set) costs the same time and never fits."""
     keeper = hasher(settings)
     if not digest:
         keeper.hash(password[:LENGTH_MAX])

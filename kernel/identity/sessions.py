@@ -175,7 +175,7 @@ def close_session(work: Work, session_id: UUID, *, person_id: UUID) -> None:
 
 
 def close_other_sessions(work: Work, person_id: UUID, *, but: UUID | None = None) -> int:
-    """Revoke all sessions of a person except one; returns how many. After a change of password, for example."""
+    """Revoke all sessions of a person except one, as after a change of password; returns how many."""
     rows = work.scalars(
         sa.select(SignInSession).where(
             SignInSession.person_id == person_id, SignInSession.revoked_at.is_(None)

@@ -37,8 +37,8 @@ def require_uscc(text: str) -> str:
 def a_uscc(number: int, *, authority: str = "91", region: str = "310000") -> str:
     """A well-formed code for demonstrations and simulations, different for every number.
 
-    The organisation part is ``number`` written in nine characters; it belongs to nobody on purpose: region codes
-    are real, the body counts from nought.
+    The organisation part is ``number`` in nine characters, so it belongs to nobody: real bodies do not count
+    from nought.
     """
     body = ""
     for _ in range(9):

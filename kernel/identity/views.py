@@ -28,7 +28,7 @@ Page = str | tuple[str, int] | AnyResponse
 
 
 def safe_next(wish: str) -> str:
-    """A path of this very site, or the account page: a link must not lead people away after they signed in."""
+    """A path of this very site, or the account page: no link leads people away after they signed in."""
     parts = urlsplit(wish)
     plain = (
         wish.startswith("/") and not wish.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
@@ -166,7 +166,7 @@ def register_now() -> Page:
 
 
 def new_password(password: str, again: str, email: str) -> str:
-    """The digest of a password typed twice. Raises NotValid ``password_differs`` and those of ``hash_password``."""
+    """The digest of a password typed twice; ``password_differs``, or what ``hash_password`` refuses."""
     if password != again:
         raise NotValid("password_differs", field="password_again")
     return hash_password(platform().settings, password, email=email)

@@ -63,7 +63,7 @@ def _people_only(roles: tuple[Role, ...]) -> Callable[[View], View]:
 
 
 def api(*scopes: str) -> Callable[[View], View]:
-    """For machines with a bearer token of one of the scopes, or for a signed-in browser; without scopes: public."""
+    """For tokens of one of the scopes, or a signed-in browser; without scopes for everybody."""
 
     def guard(view: View) -> View:
         @wraps(view)
@@ -83,7 +83,7 @@ def api(*scopes: str) -> Callable[[View], View]:
 
 
 def limited(limit: str) -> Callable[[View], View]:
-    """Fewer visits than usual to this door from one address, for example ``10 per minute``; reads are free."""
+    """Fewer posts than usual to this door from one address, for example ``10 per minute``."""
 
     def mark(view: View) -> View:
         view.limit = limit  # type: ignore[attr-defined]

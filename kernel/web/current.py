@@ -74,7 +74,7 @@ def require_step_up(minutes: int = sessions.STEP_UP_MINUTES) -> None:
     """Refuse a binding act unless the person proved presence in the last minutes.
 
     Raises:
-        NotAllowed: ``step_up_needed``; the page for it is ``identity.step_up``. Machines with tokens never pass.
+        NotAllowed: ``step_up_needed``; the page for it is ``identity.step_up``. Tokens never pass.
     """
     found = presence()
     if found is None:

@@ -5,7 +5,7 @@ HTML forms are read leniently (``strict=False``), JSON strictly. Every broken fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -86,12 +86,12 @@ Instant = Annotated[
 def parse_form(model: type[Model], form: MultiDict[str, str] | None = None) -> Model:
     """Read the posted HTML form.
 
-    A field of a list type takes all values of its name; an empty value counts as left out, so that its default
-    holds. ``csrf_token`` is not a field.
+    A field of a list type takes all values of its name; an empty value counts as left out, so that its
+    default holds. ``csrf_token`` is not a field.
 
     Raises:
-        NotValid: ``form_invalid``; ``field`` is the first broken one, ``details["problems"]`` maps every broken
-            field to its sentence.
+        NotValid: ``form_invalid``; ``field`` is the first broken one, ``details["problems"]`` maps each
+            broken field to its sentence.
     """
     values = request.form if form is None else form
     given: dict[str, Any] = {}
@@ -126,7 +126,7 @@ class _NotJson(Exception):
     pass
 
 
-def _validated(make: Any) -> Any:
+def _validated(make: Callable[[], Model]) -> Model:
     try:
         return make()
     except pydantic.ValidationError as no:

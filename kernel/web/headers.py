@@ -37,7 +37,7 @@ def log_as_json() -> None:
 
 
 def without_trusted_types() -> None:
-    """For pages with a vendored script that writes HTML itself (charts, the API page): all else stays strict."""
+    """For pages with a vendored script that writes HTML itself (charts, the API page); the rest is strict."""
     g.content_policy = RELAXED_POLICY
 
 

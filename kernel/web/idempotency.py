@@ -26,9 +26,9 @@ _IN_PROGRESS = 0
 def once(deed: Callable[[], Response]) -> Response:
     """Run a write under the request's ``Idempotency-Key``, or just run it when there is none.
 
-    The key is claimed before the deed and holds its answer for a day. A deed that refuses or fails gives the key
-    back: nothing happened. If the process dies between the deed and its answer, the key stays claimed, because
-    whether it happened must then be looked up and not guessed.
+    The key is claimed before the deed and holds its answer for a day. A deed that refuses or fails gives the
+    key back: nothing happened. If the process dies between the deed and its answer, the key stays claimed,
+    because whether it happened must then be looked up and not guessed.
 
     Raises:
         NotValid: ``idempotency_key_format``, or ``idempotency_key_reused`` with another request.

@@ -26,7 +26,7 @@ PAGE_SIZE_MAX = 100
 
 @dataclass(frozen=True)
 class Page(Generic[Item]):
-    """A page of things; ``next`` and ``prev`` are cursors for ``?after=`` and ``?before=``, or None at the ends."""
+    """A page of things; ``next`` and ``prev`` are cursors for ``?after=`` and ``?before=``, or None."""
 
     items: Sequence[Item]
     next: str | None = None
@@ -77,7 +77,7 @@ def page_of(
 
     Args:
         query: a select of one entity or of rows, without order or limit.
-        keys: columns to order by, the last of them unique; they must be attributes of the entity selected first.
+        keys: columns to order by, the last of them unique; attributes of the entity selected first.
         after, before: cursors; taken from the request's ``?after=`` and ``?before=`` when both are None.
 
     Raises:

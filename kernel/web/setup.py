@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from flask import Flask, request
 from flask_limiter import Limiter
@@ -62,9 +63,10 @@ def prepare(app: Flask, platform: Platform, *, csrf: bool = True) -> None:
 def finish(app: Flask) -> None:
     """After the last blueprint: strict limits, and the check that every door names its audience."""
     limiter = limiter_of(app)
-    for endpoint, view in list(app.view_functions.items()):
+    doors: dict[str, Any] = app.view_functions
+    for endpoint, view in list(doors.items()):
         limit = getattr(view, "limit", None)
         if limit is not None:
-            app.view_functions[endpoint] = limiter.limit(limit, methods=["POST"])(view)
-    app.view_functions["static"] = audience.public(limiter.exempt(app.view_functions["static"]))
+            doors[endpoint] = limiter.limit(limit, methods=["POST"])(view)
+    doors["static"] = audience.public(limiter.exempt(doors["static"]))
     audience.require_audiences(app)

@@ -82,7 +82,9 @@ def used_in_templates() -> dict[str, str]:
     method = [("**.html", "jinja2"), ("**.txt", "jinja2"), ("**.xml", "jinja2")]
     found = extract_from_dir(ROOT / "templates", method, keywords={"_": None, "gettext": None})
     return {
-        str(message): f"templates/{path}:{line}" for path, line, message, *_ in found if isinstance(message, str)
+        str(message): f"templates/{path}:{line}"
+        for path, line, message, *_ in found
+        if isinstance(message, str)
     }
 
 

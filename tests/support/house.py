@@ -1,4 +1,4 @@
-"""A whole house for tests: virtual clock, seeded entropy, throw-away database and files, signed-in clients."""
+"""A whole house for tests: virtual clock, seeded entropy, throw-away database, signed-in clients."""
 
 from __future__ import annotations
 

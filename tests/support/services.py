@@ -1,4 +1,4 @@
-"""Services that tests start for themselves: PostgreSQL, Redis, a mail server and an S3 store, all thrown away."""
+"""Services that tests start for themselves and throw away: PostgreSQL, Redis, and the browser."""
 
 from __future__ import annotations
 
@@ -60,7 +60,18 @@ def postgres_cluster() -> Iterator[str]:
     def run(*words: str) -> None:
         subprocess.run([*prefix, *words], check=True, capture_output=True, cwd=folder)
 
-    run(str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+    run(
+        str(binaries / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+    )
     options = (
         f"-c listen_addresses='' -c unix_socket_directories={sockets} -c fsync=off -c synchronous_commit=off "
         "-c full_page_writes=off -c max_connections=60 -c shared_buffers=32MB"
@@ -95,7 +106,19 @@ def redis_server() -> Iterator[str]:
 
     folder, port = tempfile.mkdtemp(prefix="sunroad-redis-"), free_port()
     process = subprocess.Popen(
-        [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder],
+        [
+            binary,
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            folder,
+        ],
         stdout=subprocess.DEVNULL,
     )
     try:
