@@ -63,6 +63,14 @@ class BidWithdrawn(ProtocolFact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BidLapsed(Fact):
+    """Its bytes had not arrived when the tender closed, which counts as withdrawing; the close lists it as late."""
+
+    name = "bidding.bid.lapsed"
+    bid: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShareAcknowledged(ProtocolFact):
     name = "bidding.share.acknowledged"
     kind = "custodian-ack"

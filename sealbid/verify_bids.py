@@ -42,7 +42,7 @@ def _require_policy_chain(case: Case) -> str:
     if case.policy.witness and case.evidence.read(TRUST) != case.policy.witness.encode():
         raise SealError("policy_witness", "trust.txt is not the one the policy names")
     for _, notice in case.of_type(RecordType.NOTICE):
-        if notice["body"].get("policy", before) not in policies(case):
+        if (notice["body"].get("policy") or before) not in policies(case):
             raise SealError("policy_notice", "the notice prints another policy digest")
     return f"P = {fingerprint(case.policy.digest)}"
 
@@ -112,6 +112,11 @@ def _require_withdraw(case: Case, index: int, record: Json) -> str:
     at, commit = commit_of(case, body["bid"])
     if body["commit_leaf"] != at or at >= index:
         raise SealError("withdraw_leaf", "the withdrawal names another commit")
+    if "replaced_by" in body:
+        by, newer = commit_of(case, body["replaced_by"])
+        if newer["body"]["replaces"] != body["bid"] or not at < by < index:
+            raise SealError("withdraw_replaced", "the newer bid does not say that it replaces this one")
+        return f"bid {body['bid'][:8]}…, replaced by {body['replaced_by'][:8]}…, on the newer bid's word"
     key = signatures.ed25519_spki(unb64(commit["body"]["bk"], 32))
     signatures.verify(SignatureObject.from_json(record.get("sig")), "bid-withdraw", body, key)
     return f"bid {body['bid'][:8]}…, by its own key"

@@ -4,6 +4,7 @@ Source: sealing specification §5 (opening), §8; threats T8, T11, T12, T13.
 """
 
 import io
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 
@@ -35,7 +36,11 @@ def check_opening(case: Case, report: Report) -> None:
         report.check(f"release at leaf {index}", partial(_require_release, case, close, index, release))
     if report.failed or not _releases(case):
         return
+    sealed = _sealed_for_ever(case, bids)
     for bid in bids:
+        if bid["bid"] in sealed:
+            report.note(f"bid {bid['bid'][:8]}…", "its lot had too few bids, so it stays sealed")
+            continue
         for place, part in enumerate(case.policy.parts):
             if part == PUBLIC_PART or container_name(bid["bid"], part) in case.evidence:
                 report.check(
@@ -50,10 +55,20 @@ def _releases(case: Case) -> list[tuple[int, Json]]:
     return [(i, r) for i, r in case.of_type(RecordType.SHARE_RELEASE) if "release" not in r["body"]]
 
 
+def _sealed_for_ever(case: Case, bids: list[Json]) -> set[str]:
+    """Bids of lots with fewer bids than the policy asks: nobody may open them."""
+    lots = {bid["bid"]: commit_of(case, bid["bid"])[1]["body"]["lot"] for bid in bids}
+    counts = Counter(lots.values())
+    return {bid for bid, lot in lots.items() if counts[lot] < case.policy.min_bids}
+
+
 def _require_min_bids(case: Case, bids: list[Json]) -> str:
     touched = case.of_type(RecordType.SHARE_RELEASE) or case.of_type(RecordType.BID_OPEN)
     if len(bids) < case.policy.min_bids and touched:
         raise SealError("too_few_bids", f"{len(bids)} bids, yet shares were released")
+    opened = {record["body"]["bid"] for _, record in case.of_type(RecordType.BID_OPEN)}
+    if stray := sorted(opened & _sealed_for_ever(case, bids)):
+        raise SealError("too_few_bids", f"{len(stray)} bid(s) of a lot with too few bids were opened")
     return f"{len(bids)} in time, {case.policy.min_bids} needed"
 
 

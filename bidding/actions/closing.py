@@ -66,15 +66,23 @@ def close_tender(work: Work, tender_id: UUID) -> Opening | None:
         "tender": tender.code,
         "policy": policy_row.digest,
         "bids": [_listed(work.session, bid) for bid in in_time],
-        "withdrawn": sorted(
-            bid.code for bid in bids if bid.state in (BidState.WITHDRAWN, BidState.REPLACED) and bid.code not in late
-        ),
-        "late": sorted(late),
+        "withdrawn": [
+            {"bid": bid.code, "leaf": book.place_of(work.session, bid.withdraw_record_id)}
+            for bid in bids
+            if bid.withdraw_record_id is not None and bid.code not in late
+        ],
+        "late": [
+            {"bid": bid.code, "leaf": book.place_of(work.session, bid.commit_record_id)}
+            for bid in bids
+            if bid.code in late
+        ],
     }
     recorded = work.record(facts.TenderClosed(subject=tender.id, tender=tender.code, body=body))
-    head = sequencer.sequence_within(work)
+    sequencer.sequence_within(work)
     index = book.place_of(work.session, recorded.record_id)
     assert index is not None
+    size = index + 1  # the tree right behind the close: nobody chooses its root, draws start from it
+    root = sequencer.tree(work.session).root(size)
     counts = Counter(bid.lot_id for bid in in_time)
     any_open = False
     for lot in tender.lots:
@@ -93,8 +101,8 @@ def close_tender(work: Work, tender_id: UUID) -> Opening | None:
             close_body=body,
             close_record_id=recorded.record_id,
             close_index=index,
-            close_size=head.size,
-            close_root=head.root,
+            close_size=size,
+            close_root=root,
             closed_at=work.now,
             window_until_at=work.now + RELEASE_WINDOW,
             version=1,
@@ -121,14 +129,7 @@ def _drop_incomplete(work: Work, tender: Tender, bids: list[Bid]) -> set[str]:
     for bid in bids:
         if bid.state is BidState.COMMITTED:
             bid.state, bid.withdrawn_at = BidState.WITHDRAWN, work.now
-            recorded = work.record(
-                facts.BidWithdrawn(
-                    subject=bid.id,
-                    tender=tender.code,
-                    body={"v": 1, "bid": bid.code, "incomplete": True},
-                )
-            )
-            bid.withdraw_record_id = recorded.record_id
+            work.record(facts.BidLapsed(subject=bid.id, tender=tender.code, bid=bid.code))
     return late
 
 

@@ -75,7 +75,7 @@ def draw_coefficients(work: Work, tender: Tender, opening: Opening, lots: Sequen
         )
         recorded = work.record(
             facts.CoefficientDrawn(
-                subject=tender.id, tender=tender.code, body={"v": 1, **inputs, "result": picked}
+                subject=tender.id, tender=tender.code, body={"v": 1, **inputs, "size": opening.close_size, "picked": picked}
             )
         )
         work.add(

@@ -19,7 +19,7 @@ from bidding.models import Bid, BidBlock, BidPart
 from bidding.rights import BID_CHANGE, BID_SUBMIT
 from bidding.rules.states import BidState
 from kernel.errors import NotFound, NotNow, NotValid, TooLarge
-from kernel.ledger import book
+from kernel.ledger import book, sequencer
 from kernel.outside import BlobExists
 from kernel.platform import Platform
 from kernel.rights import Actor
@@ -206,10 +206,13 @@ def complete_bid(work: Work, code: str) -> Bid:
     for part in bid.parts:
         _require_header(work.platform, policy, bid, part)
     bid.state, bid.completed_at = BidState.COMPLETE, work.now
+    if leaf_of(work.session, bid) < 0:
+        sequencer.sequence_within(work)  # the completion names its commitment by its place
     body = {
         "v": 1,
         "tender": tender.code,
         "bid": bid.code,
+        "commit": leaf_of(work.session, bid),
         "parts": [{"part": p.part, "root": p.root, "size": p.size} for p in bid.parts],
     }
     recorded = work.record(facts.BidCompleted(subject=bid.id, tender=tender.code, body=body))
@@ -250,7 +253,7 @@ def withdraw_bid(work: Work, code: str, body: Mapping[str, Any], sig: Mapping[st
     _require_signed("bid-withdraw", body, sig, bid.bk)
     bid.state, bid.withdrawn_at = BidState.WITHDRAWN, work.now
     recorded = work.record(
-        facts.BidWithdrawn(subject=bid.id, tender=tender.code, body={"v": 1, **body}), sig=dict(sig)
+        facts.BidWithdrawn(subject=bid.id, tender=tender.code, body=dict(body)), sig=dict(sig)
     )
     bid.withdraw_record_id = recorded.record_id
     return bid

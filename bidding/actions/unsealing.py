@@ -44,6 +44,8 @@ from trading.models import Lot, Tender
 log = structlog.get_logger("sunroad.opening")
 
 SPOOL_BYTES = 8 << 20
+VERDICTS = {"shares_missing": "too_few_shares", "manifest_other_bid": "manifest_other_envelope"}
+"""What everybody else meets who opens the container, where our own word for it is another."""
 BIDDER, CUSTODIANS, PLATFORM, NOBODY = "bidder", "custodians", "platform", ""
 
 
@@ -283,6 +285,7 @@ def _write_part(work: Work, tender: Tender, bid: Bid, finding: Finding, place: i
         "part": finding.part,
         "root": held.root,
         "ok": finding.ok,
+        "verdict": "opened" if finding.ok else f"void:{VERDICTS.get(finding.why, finding.why)}",
         "way": finding.way,
         "void": finding.void,
     }
