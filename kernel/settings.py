@@ -30,6 +30,7 @@ class Settings:
         log_origin: the log's name in checkpoints, for example ``sunroad.example/log``.
         base_url: how browsers and custodians reach the platform; also the passkey origin.
         witnesses: ``name vkey url`` lines; ``trust_policy`` the C2SP tlog-policy text derived from them.
+        suite: the cipher suite of new policies; no installation changes it, the simulated year uses ``intl-0``.
         grace_s: seconds after the deadline in which committed bytes may still arrive (0 in profile cn).
     """
 
@@ -60,6 +61,7 @@ class Settings:
     s3_options: Mapping[str, str] = field(default_factory=dict)
     rate_limits: bool = True
     make_pdfs: bool = True
+    suite: str = "intl-1"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:

@@ -30,9 +30,11 @@ def keep_time(platform: Platform, *, limit: int = 200) -> int:
     """Run every action whose moment has come; returns how many rows moved.
 
     Each row gets a transaction of its own. A refusal means somebody was faster or the moment moved: harmless.
+    Trouble with one row holds up no other; the first trouble is raised when all rows had their turn.
     """
     now = platform.outside.clock.now()
     done = 0
+    troubles: list[Exception] = []
     for model, deadlines in platform.deadlines.items():
         with platform.read() as session:
             keys = [
@@ -46,7 +48,13 @@ def keep_time(platform: Platform, *, limit: int = 200) -> int:
             ]
         for key in keys:
             for deadline in deadlines:
-                done += _run(platform, deadline.action, key)
+                try:
+                    done += _run(platform, deadline.action, key)
+                except Exception as trouble:
+                    log.exception("moment_failed", row=str(key))
+                    troubles.append(trouble)
+    if troubles:
+        raise troubles[0]
     return done
 
 

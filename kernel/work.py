@@ -215,8 +215,12 @@ def transaction(platform: Platform, actor: Actor) -> Iterator[Work]:
             work = Work(platform=platform, session=session, actor=actor, now=platform.outside.clock.now())
             yield work
             work.finish()
+            if platform.faults is not None:
+                platform.faults("before_commit", work)
     finally:
         session.close()
+    if platform.faults is not None:
+        platform.faults("after_commit", work)
     platform.committed(work)
     for deed in work._after:
         deed()

@@ -136,7 +136,7 @@ def draft_deal(
                 bond=Money(total.minor // 100),
                 validity_days=90,
                 documents_from_at=now,
-                documents_until_at=now + timedelta(days=9),
+                documents_until_at=now + timedelta(days=min(17, days - 2)),
                 bids_close_at=(now + timedelta(days=days)).replace(second=0, microsecond=0),
             ),
         )
@@ -168,7 +168,7 @@ def state_keys(world: World, deal: Deal) -> None:
     """Every custodian makes a key for this tender and signs it; the last one seals the policy."""
     with world.read() as session:
         seats = custody.seats_of(session, deal.tender_id)
-    suite = suite_named(custody.SUITE)
+    suite = suite_named(world.platform.settings.suite)
     for seat in seats:
         if seat.statement is not None:
             continue

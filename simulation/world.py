@@ -99,6 +99,7 @@ class World:
         *,
         authority: str = "91",
         kinds: Sequence[Role] = (),
+        email: str = "",
         **more: Any,
     ) -> Player:
         """A new organisation with one person who holds these roles in it; ``kinds`` are roles it may fill besides."""
@@ -110,7 +111,7 @@ class World:
                 uscc=uscc,
                 name=org_name,
                 name_en=names.english(org_name),
-                kinds=tuple({*roles, *kinds}),
+                kinds=tuple(sorted({*roles, *kinds})),
                 legal_person=names.person(number + 500),
                 address=f"阳光市向阳路 {number} 号",
                 contact_name=names.person(number),
@@ -118,7 +119,7 @@ class World:
                 contact_phone=f"021-5550{number:04d}",
                 **more,
             )
-        return self.colleague(org.id, org_name, uscc, roles, email=f"p{number}@example.org")
+        return self.colleague(org.id, org_name, uscc, roles, email=email or f"p{number}@example.org")
 
     def colleague(
         self, org_id: UUID, org_name: str, uscc: str, roles: Sequence[Role], *, email: str, name: str = ""
@@ -161,28 +162,35 @@ class World:
 def found_city(world: World, *, buyers: int = 3, bidders: int = 12, experts: int = 14) -> World:
     """Give a world its population and its standing custodians."""
     for index in range(buyers):
-        buyer = world.player(names.BUYERS[index % len(names.BUYERS)], [Role.BUYER, Role.CUSTODIAN], authority="11")
+        buyer = world.player(
+            names.BUYERS[index % len(names.BUYERS)],
+            [Role.BUYER, Role.CUSTODIAN],
+            authority="11",
+            email=_first("buyer", index),
+        )
         world.buyers.append(buyer)
-    world.agents.append(world.player(names.AGENCY, [Role.AGENT]))
+    world.agents.append(world.player(names.AGENCY, [Role.AGENT], email=_first("agency", 0)))
     for role, name in zip(custody.ROLES[1:], names.KEEPERS, strict=True):
         hats = {
             "operator": [Role.CUSTODIAN],
             "supervisor": [Role.SUPERVISOR, Role.CUSTODIAN],
         }.get(role, [Role.CUSTODIAN])
         kinds = [Role.OPERATOR] if role == "operator" else []
-        keeper = world.player(name, hats, authority="12", kinds=kinds)
+        email = {"supervisor": _first("supervisor", 0), "notary": _first("custodian", 0)}.get(role, "")
+        keeper = world.player(name, hats, authority="12", kinds=kinds, email=email)
         world.keepers[role] = keeper
         if role == "supervisor":
             world.supervisors.append(keeper)
         if role == "operator":
-            email = "operator@example.org"
-            staff = world.colleague(keeper.org_id, name, keeper.uscc, [Role.OPERATOR], email=email)
+            staff = world.colleague(
+                keeper.org_id, name, keeper.uscc, [Role.OPERATOR], email=_first("operator", 0)
+            )
             world.operators.append(staff)
         with world.begin() as work:
             custody.set_standing_custodian(work, keeper.org_id, role)
     for index in range(bidders):
-        world.bidders.append(world.player(names.bidder(index), [Role.BIDDER]))
-    institute = world.player(names.INSTITUTE, [Role.EXPERT])
+        world.bidders.append(world.player(names.bidder(index), [Role.BIDDER], email=_first("bidder", index)))
+    institute = world.player(names.INSTITUTE, [Role.EXPERT], email=_first("expert", 0))
     for index in range(experts):
         expert = (
             institute
@@ -192,7 +200,7 @@ def found_city(world: World, *, buyers: int = 3, bidders: int = 12, experts: int
                 institute.org_name,
                 institute.uscc,
                 [Role.EXPERT],
-                email=f"expert{index}@example.org",
+                email=_first("expert", index),
             )
         )
         world.experts.append(expert)
@@ -207,3 +215,8 @@ def found_city(world: World, *, buyers: int = 3, bidders: int = 12, experts: int
                 employer_id=expert.org_id,
             )
     return world
+
+
+def _first(word: str, index: int) -> str:
+    """The address of the first of a kind is easy to remember; the others count."""
+    return f"{word}{index or ''}@example.org"

@@ -28,7 +28,6 @@ from trading import actions as trading
 from trading.models import Tender
 
 ROLES = ("tenderer", "operator", "supervisor", "notary", "association")
-SUITE = "intl-1"
 KEY_DAYS = 120
 """How long after the deadline a custodian's key for the tender still answers; covers every extension."""
 
@@ -148,7 +147,7 @@ def _write_policy(work: Work, tender: Tender) -> SealPolicy:
     closes = tender.bids_close_at.replace(microsecond=0)
     policy = Policy(
         tender=tender.code,
-        suites=(SUITE,),
+        suites=(work.platform.settings.suite,),
         t=threshold_for(len(seats)),
         custodians=tuple(Custodian.from_json(seat.statement) for seat in seats),
         deadline=closes,
