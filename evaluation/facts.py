@@ -50,6 +50,27 @@ class MemberInvited(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExpertPassedOver(Fact):
+    """A place of the drawn order was passed by: its expert is tied to a party, or no longer active."""
+
+    name = "evaluation.expert.passed_over"
+    panel: UUID
+    place: int
+    ground: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BidFileRead(Fact):
+    """A member took a file of an opened bid."""
+
+    name = "evaluation.bid_file.read"
+    panel: UUID
+    number: int
+    bid: str
+    sha256: str = private()
+
+
+@dataclass(frozen=True, kw_only=True)
 class MemberCommitted(Fact):
     """A member accepted and signed the commitment and the avoidance declaration."""
 
@@ -144,6 +165,17 @@ class ReportMade(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportSuperseded(Fact):
+    """The lot went back to evaluation; this version no longer carries a decision."""
+
+    name = "evaluation.report.superseded"
+    kind = "report"
+    lot: UUID
+    version: int
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportSigned(Fact):
     name = "evaluation.report.signed"
     kind = "report"
@@ -194,3 +226,12 @@ class SheetUnlocked(Fact):
     number: int
     bid: str
     ground: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PricesJudged(Fact):
+    """Where no panel sits: what the printed ceiling, floor and the buyer's stated grounds say of each bid."""
+
+    name = "evaluation.prices.judged"
+    lot: UUID
+    verdicts: dict[str, Any]

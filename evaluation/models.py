@@ -169,6 +169,7 @@ class EvaluationReport(Audited, Base):
     pdf_sha256: Mapped[str | None] = mapped_column(sa.String(64))
     made_at: Mapped[datetime]
     delivered_at: Mapped[datetime | None]
+    superseded_at: Mapped[datetime | None]
     record_id: Mapped[UUID | None]
 
 

@@ -264,6 +264,6 @@ def own_result(report: EvaluationReport, code: str) -> dict[str, Any]:
 
 def _delivered(work: Work, lot: Lot) -> EvaluationReport:
     report = report_of(work.session, lot.id)
-    if report is None or report.delivered_at is None:
+    if report is None or report.delivered_at is None or report.superseded_at is not None:
         raise NotNow("report_missing", source="实施条例 第五十三条")
     return report

@@ -16,7 +16,7 @@ from bidding.models import Bid, OpenedPart
 from bidding.rules.states import BidState
 from evaluation import facts
 from evaluation.actions.panels import committed, lots_in_evaluation, panel_of, require_panel, terms_of
-from evaluation.models import AbnormalReview, Panel, Panelist, ReviewVote, ScoreSheet, Verdict
+from evaluation.models import AbnormalReview, EvaluationReport, Panel, Panelist, ReviewVote, ScoreSheet, Verdict
 from evaluation.rights import EXPLAIN, REVIEW_VOTE
 from evaluation.rules import abnormal, rejection
 from kernel.errors import NotFound, NotNow, NotValid
@@ -65,6 +65,8 @@ def vote_review(work: Work, panelist_id: UUID, bid_id: UUID, answers: Mapping[st
     lots = {lot.id for lot in lots_in_evaluation(tender)}
     if bid is None or bid.lot_id not in lots or bid.state is not BidState.COMPLETE:
         raise NotFound("not_found", thing="bid", id=str(bid_id))
+    if is_concluded(work.session, bid.lot_id):
+        raise NotNow("not_reviewing", state="concluded")  # another lot of the tender is being reviewed again
     items = {item.id for item in terms_of(tender).review}
     if set(answers) != items:
         raise NotValid("review_items", source="实施条例 第四十九条", field="answers", items=sorted(items))
@@ -98,9 +100,19 @@ def vote_review(work: Work, panelist_id: UUID, bid_id: UUID, answers: Mapping[st
         _conclude(work, tender, panel)
 
 
+def is_concluded(session: Session, lot_id: UUID) -> bool:
+    """Whether the preliminary review of a lot has its verdicts."""
+    return session.scalar(sa.select(Verdict.id).where(Verdict.lot_id == lot_id).limit(1)) is not None
+
+
+def lots_in_review(session: Session, tender: Tender) -> list[Lot]:
+    """Lots whose preliminary review is not concluded."""
+    return [lot for lot in lots_in_evaluation(tender) if not is_concluded(session, lot.id)]
+
+
 def _all_voted(session: Session, tender: Tender, panel: Panel) -> bool:
     members = [member.id for member in committed(panel)]
-    bids = [bid.id for lot in lots_in_evaluation(tender) for bid, _ in bids_of_lot(session, lot.id)]
+    bids = [bid.id for lot in lots_in_review(session, tender) for bid, _ in bids_of_lot(session, lot.id)]
     items = len(terms_of(tender).review)
     given = session.scalar(
         sa.select(sa.func.count())
@@ -112,7 +124,8 @@ def _all_voted(session: Session, tender: Tender, panel: Panel) -> bool:
 
 def _conclude(work: Work, tender: Tender, panel: Panel) -> None:
     verdicts: dict[str, Any] = {}
-    for lot in lots_in_evaluation(tender):
+    lots = lots_in_review(work.session, tender)
+    for lot in lots:
         for bid, part in bids_of_lot(work.session, lot.id):
             grounds = _grounds(work, tender, panel, lot, bid, part)
             assert part.price is not None
@@ -135,7 +148,8 @@ def _conclude(work: Work, tender: Tender, panel: Panel) -> None:
     work.record(
         facts.ReviewConcluded(subject=tender.id, tender=tender.code, panel=panel.id, verdicts=verdicts)
     )
-    for lot in lots_in_evaluation(tender):
+    work.session.flush()
+    for lot in lots:
         _ask_abnormal(work, tender, lot)
         settle_few(work, tender, panel, lot)
     advance(work, tender, panel)
@@ -229,7 +243,14 @@ def _ask_abnormal(work: Work, tender: Tender, lot: Lot) -> None:
         return
     prices = {str(v.bid_id): v.price for v in valid_verdicts(work.session, lot.id)}
     fired = abnormal.abnormal_prices(law, prices, ceiling=lot.ceiling)
+    asked = work.scalars(sa.select(AbnormalReview).where(AbnormalReview.lot_id == lot.id))
+    for review in asked:  # left from before a recusal: what was asked and answered stays, unless it is moot
+        if str(review.bid_id) not in fired:
+            work.session.delete(review)
+    known = {str(review.bid_id) for review in asked}
     for bid_id, triggers in sorted(fired.items()):
+        if bid_id in known:
+            continue
         bid = work.session.get_one(Bid, UUID(bid_id))
         work.add(
             AbnormalReview(
@@ -296,7 +317,11 @@ def judge_explanation(work: Work, panelist_id: UUID, bid_id: UUID, *, convincing
     if explained and set(votes) != set(members):
         work.record(
             facts.ReviewVoted(
-                subject=tender.id, tender=tender.code, panel=panel.id, number=member.number, bid=str(bid_id)
+                subject=tender.id,
+                tender=tender.code,
+                panel=panel.id,
+                number=member.number,
+                bid=work.session.get_one(Bid, bid_id).code,
             )
         )
         return found
@@ -415,14 +440,33 @@ def _abnormal_of(work: Work, bid_id: UUID) -> AbnormalReview:
     return found
 
 
+def current_report(session: Session, lot_id: UUID) -> EvaluationReport | None:
+    """The report that carries a lot's decision: the newest, unless the lot went back to evaluation."""
+    return session.scalars(
+        sa.select(EvaluationReport).where(
+            EvaluationReport.lot_id == lot_id, EvaluationReport.superseded_at.is_(None)
+        )
+    ).one_or_none()
+
+
 def void_work_of(work: Work, tender: Tender, member: Panelist) -> None:
     """Take away what a leaving member concluded, and the verdicts it took part in."""
     work.session.execute(sa.delete(ReviewVote).where(ReviewVote.panelist_id == member.id))
     for sheet in work.scalars(sa.select(ScoreSheet).where(ScoreSheet.panelist_id == member.id)):
         work.session.delete(sheet)
-    lots = [lot.id for lot in lots_in_evaluation(tender)]
+    lots = [lot.id for lot in lots_in_evaluation(tender) if current_report(work.session, lot.id) is None]
     for verdict in work.scalars(sa.select(Verdict).where(Verdict.lot_id.in_(lots))):
         work.session.delete(verdict)
+    number = str(member.number)
+    for review in work.scalars(sa.select(AbnormalReview).where(AbnormalReview.lot_id.in_(lots))):
+        review.votes = {voter: vote for voter, vote in review.votes.items() if voter != number}
+        review.accepted = review.decided_at = None
+    panel = panel_of(work.session, tender.id)
+    assert panel is not None
+    panel.competition = {
+        lot: {voter: vote for voter, vote in votes.items() if voter != number}
+        for lot, votes in panel.competition.items()
+    }
 
 
 def reopen(work: Work, fact: LotMoved) -> None:
@@ -441,6 +485,14 @@ def reopen(work: Work, fact: LotMoved) -> None:
         *work.scalars(sa.select(ScoreSheet).where(ScoreSheet.lot_id == fact.lot)),
     ]:
         work.session.delete(row)
+    old = current_report(work.session, fact.lot)
+    if old is not None:
+        old.superseded_at = work.now
+        work.record(
+            facts.ReportSuperseded(
+                subject=tender.id, tender=tender.code, lot=fact.lot, version=old.version, digest=old.digest
+            )
+        )
     panel.state = "reviewing"
     panel.competition = {k: v for k, v in panel.competition.items() if k != str(fact.lot)}
     panel.version += 1

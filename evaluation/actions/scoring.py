@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from evaluation import facts
 from evaluation.actions.panels import committed, lots_in_evaluation, require_panel, terms_of
-from evaluation.actions.review import blind_code, needs_competition_vote, open_abnormal, valid_verdicts
+from evaluation.actions.review import blind_code, current_report, needs_competition_vote, open_abnormal, valid_verdicts
 from evaluation.models import Panel, Panelist, ScoreSheet
 from evaluation.rights import SHEET_WRITE
 from evaluation.rules import scoring as rules
@@ -97,9 +97,10 @@ def lock_sheet(work: Work, sheet_id: UUID, sig: object) -> ScoreSheet:
             ``signature_missing``, ``signature_wrong``.
     """
     sheet = work.lock(ScoreSheet, sheet_id)
-    member, panel, tender = _scoring(work, sheet.panelist_id)
+    work.get(Panelist, sheet.panelist_id, to=SHEET_WRITE)
     if sheet.locked_at is not None:
         return sheet
+    member, panel, tender = _scoring(work, sheet.panelist_id)
     terms = terms_of(tender)
     factors = factors_of(terms)
     points = {
@@ -134,7 +135,7 @@ def finish_if_locked(work: Work, tender: Tender, panel: Panel) -> None:
 
     if panel.state != "scoring":
         return
-    lots = lots_in_evaluation(tender)
+    lots = [lot for lot in lots_in_evaluation(tender) if current_report(work.session, lot.id) is None]
     for lot in lots:
         waiting = open_abnormal(work.session, lot.id) or needs_competition_vote(work.session, tender, panel, lot)
         if waiting or not _all_locked(work.session, tender, panel, lot):
