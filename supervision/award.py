@@ -1,0 +1,77 @@
+"""The award as a stranger recomputes it: one document per tender, bound to the log when its last lot is finished.
+
+Source: spec sealing §8 (evidence package); docs/formats/evidence.md §4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from bidding.models import CoefficientDraw
+from evaluation.models import EvaluationReport
+from kernel.facts import plain
+from kernel.work import Work
+from sealbid import jcs
+from supervision.facts import AwardBound
+from supervision.log_queries import DONE
+from trading.facts import AwardLetterIssued, LotMoved
+from trading.models import Lot, Tender
+from trading.rules.lifecycle import Move
+
+Json = dict[str, Any]
+
+
+def award_document(session: Session, tender: Tender) -> Json | None:
+    """``award.json`` of a tender: inputs and results of every awarded lot; None when none was awarded."""
+    lots = [_lot_entry(session, lot) for lot in tender.lots if lot.outcome is not None and lot.stage in DONE]
+    if not lots:
+        return None
+    return {"v": 1, "tender": tender.code, "lots": lots}
+
+
+def _lot_entry(session: Session, lot: Lot) -> Json:
+    assert lot.outcome is not None
+    report = session.scalars(
+        sa.select(EvaluationReport).where(
+            EvaluationReport.lot_id == lot.id, EvaluationReport.digest == lot.outcome["report"]
+        )
+    ).one()
+    entry: Json = {"lot": str(lot.number), **report.body["inputs"], **report.body["results"]}
+    drawn = session.scalars(sa.select(CoefficientDraw).where(CoefficientDraw.lot_id == lot.id)).one_or_none()
+    if drawn is not None and "benchmark" in entry.get("price", {}):
+        entry["drawn"] = [{"param": "k", "draw": drawn.inputs["draw"]}]
+    entry["winner"] = lot.outcome["bid"]
+    if lot.outcome.get("reason"):
+        entry["decision"] = lot.outcome["reason"]
+    found = plain(entry)
+    assert isinstance(found, dict)
+    return found
+
+
+def award_digest(document: Json) -> str:
+    """Hex SHA-256 of the document's canonical bytes: what the log names."""
+    return hashlib.sha256(jcs.encode(document)).hexdigest()
+
+
+def bind_award(work: Work, fact: AwardLetterIssued | LotMoved) -> None:
+    """Log the digest of the award as soon as the last lot of a tender is finished (a listener)."""
+    if isinstance(fact, LotMoved) and fact.move not in (Move.FAIL, Move.TERMINATE):
+        return
+    tender = work.session.get_one(Tender, fact.subject)
+    if any(lot.stage not in DONE for lot in tender.lots):
+        return
+    document = award_document(work.session, tender)
+    if document is None:
+        return
+    work.record(
+        AwardBound(
+            subject=tender.id,
+            tender=tender.code,
+            award_sha256=award_digest(document),
+            lots=tuple(entry["lot"] for entry in document["lots"]),
+        )
+    )

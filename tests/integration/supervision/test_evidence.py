@@ -1,0 +1,105 @@
+"""From a real deal to a package a stranger verifies, and every byte of it that is changed is noticed."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kernel.errors import NotNow
+from kernel.ledger import sequencer, trust
+from sealbid.verify import verify_evidence
+from supervision.evidence import export_evidence
+
+
+def verified(package: bytes, folder: Path, trusted: str | None) -> tuple[int, list[str]]:
+    path = folder / "evidence.zip"
+    path.write_bytes(package)
+    lines: list[str] = []
+    return verify_evidence(path, trusted, lines.append), lines
+
+
+def test_a_finished_deal_is_verified_by_a_stranger(awarded: Any, tmp_path: Path) -> None:
+    city, deal = awarded
+    package = export_evidence(city.house.platform, deal.tender_id)
+
+    code, lines = verified(package, tmp_path, trust.trust_text(city.house.settings))
+
+    assert [line for line in lines if line.startswith("FAIL")] == []
+    assert code == 0
+    assert any("winner" in line for line in lines)
+    assert any("k-value" in line for line in lines)
+
+
+def test_no_confidential_page_leaves_with_the_package(awarded: Any, tmp_path: Path) -> None:
+    city, deal = awarded
+    path = tmp_path / "evidence.zip"
+    path.write_bytes(export_evidence(city.house.platform, deal.tender_id))
+
+    with zipfile.ZipFile(path) as package:
+        names = package.namelist()
+    assert not [name for name in names if ".tech." in name]
+    assert len([name for name in names if name.startswith("private/")]) == 3, "shares of the price part only"
+    assert "award.json" in names
+
+
+@pytest.mark.parametrize("share", [5, 20, 35, 50, 65, 80, 95])
+def test_a_flipped_byte_anywhere_is_noticed(awarded: Any, tmp_path: Path, share: int) -> None:
+    city, deal = awarded
+    package = bytearray(export_evidence(city.house.platform, deal.tender_id))
+
+    package[len(package) * share // 100] ^= 1
+
+    assert verified(bytes(package), tmp_path, trust.trust_text(city.house.settings))[0] == 1
+
+
+def test_before_the_opening_there_is_no_package_and_after_it_a_first_one(city: Any, tmp_path: Path) -> None:
+    deal = city.tender("bids_in")
+    with pytest.raises(NotNow) as no:
+        export_evidence(city.house.platform, deal.tender_id)
+    assert no.value.code == "evidence_too_early"
+
+    city._closed(deal, 4)
+    city._opened(deal, 4)
+    city.world.sequence()
+
+    code, lines = verified(
+        export_evidence(city.house.platform, deal.tender_id), tmp_path, trust.trust_text(city.house.settings)
+    )
+    assert (code, [line for line in lines if line.startswith("FAIL")]) == (0, [])
+
+
+def test_a_record_without_its_cosignatures_holds_the_package_back(city: Any) -> None:
+    deal = city.tender("closed")
+    city.world.cosigners = {}
+    city._opened(deal, 4)
+    sequencer.sequence(city.house.platform)
+
+    with pytest.raises(NotNow) as no:
+        export_evidence(city.house.platform, deal.tender_id)
+
+    assert no.value.code == "evidence_unwitnessed"
+
+
+def test_a_tender_with_too_few_bids_leaves_a_package_without_an_opening(city: Any, tmp_path: Path) -> None:
+    deal = city.tender("closed", bidders=2)
+    city.world.sequence()
+
+    code, lines = verified(
+        export_evidence(city.house.platform, deal.tender_id), tmp_path, trust.trust_text(city.house.settings)
+    )
+
+    assert (code, [line for line in lines if line.startswith("FAIL")]) == (0, [])
+
+
+def test_a_lot_with_too_few_bids_stays_sealed_beside_one_that_is_awarded(city: Any, tmp_path: Path) -> None:
+    deal = city.tender("awarded", lots=2)
+    city.world.sequence()
+
+    code, lines = verified(
+        export_evidence(city.house.platform, deal.tender_id), tmp_path, trust.trust_text(city.house.settings)
+    )
+
+    assert (code, [line for line in lines if line.startswith("FAIL")]) == (0, [])
