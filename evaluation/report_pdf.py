@@ -17,6 +17,7 @@ METHODS = {
     "evaluated_lowest": "经评审的最低投标价法",
     "gp_scoring": "综合评分法",
     "gp_lowest": "最低评标价法",
+    "lowest_price": "最低价法（不设评标委员会）",
 }
 SEATS = {"expert": "评审专家", "buyer": "招标人代表"}
 

@@ -30,7 +30,9 @@ def register_fonts() -> None:
     """Register the two weights as one family; without the family, bold would fall back to boxes."""
     files = {path.stem.lower(): path for path in FONTS.glob("*.ttf")}
     regular = next(path for name, path in sorted(files.items()) if "regular" in name or "400" in name)
-    bold = next(path for name, path in sorted(files.items()) if "bold" in name or "700" in name or "600" in name)
+    bold = next(
+        path for name, path in sorted(files.items()) if "bold" in name or "700" in name or "600" in name
+    )
     pdfmetrics.registerFont(TTFont(REGULAR, str(regular)))
     pdfmetrics.registerFont(TTFont(BOLD, str(bold)))
     pdfmetrics.registerFontFamily(REGULAR, normal=REGULAR, bold=BOLD, italic=REGULAR, boldItalic=BOLD)

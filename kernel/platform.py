@@ -36,7 +36,9 @@ class Platform:
         rooms: in floor order, lowest first.
     """
 
-    def __init__(self, settings: Settings, database: Database, outside: Outside, rooms: Sequence[Room]) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, outside: Outside, rooms: Sequence[Room]
+    ) -> None:
         self.settings = settings
         self.database = database
         self.outside = outside

@@ -104,7 +104,9 @@ class Settings:
         production = env.get("SUNROAD_ENV", "production") == "production"
         base_url = env.get("SUNROAD_BASE_URL", "http://127.0.0.1:8080").rstrip("/")
         if production and not base_url.startswith("https://"):
-            troubles.append("SUNROAD_BASE_URL must begin with https:// (set SUNROAD_ENV=demo to try it without)")
+            troubles.append(
+                "SUNROAD_BASE_URL must begin with https:// (set SUNROAD_ENV=demo to try it without)"
+            )
         witnesses = []
         for line in env.get("SUNROAD_WITNESSES", "").splitlines():
             words = line.split()

@@ -194,7 +194,9 @@ def _remember_audited(session: Session, _context: Any, _instances: Any) -> None:
     for row in (*session.new, *session.dirty, *session.deleted):
         if row not in session.deleted:
             changed[id(row)] = row
-        if isinstance(row, Audited) and (row in session.new or row in session.deleted or _meaningful(session, row)):
+        if isinstance(row, Audited) and (
+            row in session.new or row in session.deleted or _meaningful(session, row)
+        ):
             remembered[id(row)] = row
 
 

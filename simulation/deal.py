@@ -30,9 +30,27 @@ from trading.actions.drafting import Draft, FileDraft, LotDraft
 from trading.models import Tender
 
 REVIEW = (
-    {"id": "signed", "name": "签章与密封", "name_en": "Signature and seal", "clause": "第三章 3.1", "ground": "RJ-01"},
-    {"id": "qualified", "name": "资格条件", "name_en": "Qualification", "clause": "第三章 3.2", "ground": "RJ-03"},
-    {"id": "responsive", "name": "实质性响应", "name_en": "Responsiveness", "clause": "第三章 3.3", "ground": "RJ-06"},
+    {
+        "id": "signed",
+        "name": "签章与密封",
+        "name_en": "Signature and seal",
+        "clause": "第三章 3.1",
+        "ground": "RJ-01",
+    },
+    {
+        "id": "qualified",
+        "name": "资格条件",
+        "name_en": "Qualification",
+        "clause": "第三章 3.2",
+        "ground": "RJ-03",
+    },
+    {
+        "id": "responsive",
+        "name": "实质性响应",
+        "name_en": "Responsiveness",
+        "clause": "第三章 3.3",
+        "ground": "RJ-06",
+    },
 )
 
 
@@ -317,7 +335,9 @@ def release(world: World, deal: Deal, seats: Sequence[int]) -> bool:
         return False
     blobs = world.platform.outside.blobs
     headers = {
-        (one.code, part.part): releasing.header_of(blobs, one, part.part) for one in bids for part in one.parts
+        (one.code, part.part): releasing.header_of(blobs, one, part.part)
+        for one in bids
+        for part in one.parts
     }
     for x in seats:
         keeper = keeper_of(world, deal, rows[x])
@@ -387,7 +407,9 @@ def vote(world: World, deal: Deal, *, reject: Mapping[str, str] | None = None) -
     """Every member answers every review item; bids in ``reject`` fail the named item."""
     with world.read() as session:
         tender = session.get_one(Tender, deal.tender_id)
-        bids = [b for lot in panels.lots_in_evaluation(tender) for b, _ in review.bids_of_lot(session, lot.id)]
+        bids = [
+            b for lot in panels.lots_in_evaluation(tender) for b, _ in review.bids_of_lot(session, lot.id)
+        ]
         items = [item["id"] for item in tender.terms["review"]]
     for member, player in sitting(world, deal):
         for one in bids:
@@ -408,15 +430,17 @@ def score(world: World, deal: Deal) -> None:
     with world.read() as session:
         tender = session.get_one(Tender, deal.tender_id)
         terms = panels.terms_of(tender)
-        wanted = [v.bid_id for lot in panels.lots_in_evaluation(tender) for v in review.valid_verdicts(session, lot.id)]
+        wanted = [
+            v.bid_id
+            for lot in panels.lots_in_evaluation(tender)
+            for v in review.valid_verdicts(session, lot.id)
+        ]
     if terms.method not in scoring.SCORED:
         return
     merit = {bid_id: world.dice.randint(70, 93) for bid_id in wanted}
     for member, player in sitting(world, deal):
         for bid_id in wanted:
-            sheet_scores = {
-                f.id: _given(world, Decimal(f.max), merit[bid_id]) for f in terms.factors
-            }
+            sheet_scores = {f.id: _given(world, Decimal(f.max), merit[bid_id]) for f in terms.factors}
             with world.begin(player) as work:
                 sheet = scoring.save_sheet(work, member.id, bid_id, sheet_scores)
                 body = scoring.sheet_body(work.session, sheet)

@@ -56,7 +56,10 @@ def give_seats(work: Work, tender_id: UUID) -> list[Seat]:
     if seated:
         return seated
     standing = {row.role: row.org_id for row in work.scalars(sa.select(StandingCustodian))}
-    keepers = [("tenderer", tender.buyer_id), *((role, standing[role]) for role in ROLES[1:] if role in standing)]
+    keepers = [
+        ("tenderer", tender.buyer_id),
+        *((role, standing[role]) for role in ROLES[1:] if role in standing),
+    ]
     threshold_for(len(keepers))
     for x, (role, org_id) in enumerate(keepers, start=1):
         work.add(
@@ -120,7 +123,9 @@ def state_key(work: Work, seat_id: UUID, statement: Mapping[str, Any]) -> Seat:
         raise NotValid("custodian_statement", source="sealing §4", why=no.code) from no
     seat.statement, seat.stated_at = dict(statement), work.now
     work.record(
-        facts.CustodianKeyStated(subject=tender.id, tender=tender.code, body=custodian.statement(tender.code)),
+        facts.CustodianKeyStated(
+            subject=tender.id, tender=tender.code, body=custodian.statement(tender.code)
+        ),
         sig=custodian.sig.to_json(),
     )
     if all(one.statement for one in seats_of(work.session, tender.id)):
@@ -243,5 +248,3 @@ def seat_custodians(work: Work, fact: Any) -> None:
     count = work.session.scalar(sa.select(sa.func.count()).select_from(StandingCustodian)) or 0
     if count >= 3:
         give_seats(work, fact.subject)
-
-

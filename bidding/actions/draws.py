@@ -39,7 +39,14 @@ def lottery_numbers(session: Session, opening: Opening) -> list[bytes]:
 
 
 def draw_of(
-    session: Session, opening: Opening, *, kind: str, tender: str, draw_id: str, candidates: Sequence[str], count: int
+    session: Session,
+    opening: Opening,
+    *,
+    kind: str,
+    tender: str,
+    draw_id: str,
+    candidates: Sequence[str],
+    count: int,
 ) -> tuple[dict[str, Any], list[str]]:
     """Inputs and result of one draw. Anybody gets the same from the same inputs."""
     numbers = lottery_numbers(session, opening)
@@ -75,7 +82,9 @@ def draw_coefficients(work: Work, tender: Tender, opening: Opening, lots: Sequen
         )
         recorded = work.record(
             facts.CoefficientDrawn(
-                subject=tender.id, tender=tender.code, body={"v": 1, **inputs, "size": opening.close_size, "picked": picked}
+                subject=tender.id,
+                tender=tender.code,
+                body={"v": 1, **inputs, "size": opening.close_size, "picked": picked},
             )
         )
         work.add(

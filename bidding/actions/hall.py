@@ -68,18 +68,24 @@ def sign_record(work: Work, tender_id: UUID, remark: str = "") -> None:
     if opening.state is not OpeningState.OPENED:
         raise NotNow("opening_not_open", state=opening.state)
     mine = work.one(
-        sa.select(sa.func.count()).select_from(Bid).where(Bid.tender_id == tender_id, Bid.org_id == work.actor.org_id)
+        sa.select(sa.func.count())
+        .select_from(Bid)
+        .where(Bid.tender_id == tender_id, Bid.org_id == work.actor.org_id)
     )
     if not mine:
         raise NotAllowed("not_a_bidder_here")
     assert work.actor.org_id is not None
     if work.session.get(RecordSignature, (opening.id, work.actor.org_id)) is None:
         work.session.add(
-            RecordSignature(opening_id=opening.id, org_id=work.actor.org_id, at=work.now, remark=remark[:1000])
+            RecordSignature(
+                opening_id=opening.id, org_id=work.actor.org_id, at=work.now, remark=remark[:1000]
+            )
         )
         tender = work.session.get_one(Tender, tender_id)
         work.record(
-            facts.RecordSigned(subject=tender_id, tender=tender.code, org=work.actor.org_id, remark=remark[:1000])
+            facts.RecordSigned(
+                subject=tender_id, tender=tender.code, org=work.actor.org_id, remark=remark[:1000]
+            )
         )
 
 
@@ -103,14 +109,18 @@ def confirm_opening(work: Work, tender_id: UUID) -> Opening:
     unanswered = work.session.scalar(
         sa.select(sa.func.count())
         .select_from(Objection)
-        .where(Objection.tender_id == tender_id, Objection.matter == "opening", Objection.answered_at.is_(None))
+        .where(
+            Objection.tender_id == tender_id, Objection.matter == "opening", Objection.answered_at.is_(None)
+        )
     )
     if unanswered:
         opening.objections_until_at = work.now + OBJECTION_WINDOW
         if not work.actor.is_system:
             raise NotNow("objection_open", source="实施条例 第四十四条")
         work.record(
-            facts.RecordSigned(subject=tender_id, tender=tender.code, remark="objection open: session prolonged")
+            facts.RecordSigned(
+                subject=tender_id, tender=tender.code, remark="objection open: session prolonged"
+            )
         )
         return opening
     record = record_of_opening(work.session, opening)
@@ -132,7 +142,10 @@ def confirm_opening(work: Work, tender_id: UUID) -> Opening:
     )
     work.record(
         facts.OpeningConfirmed(
-            subject=tender_id, tender=tender.code, record=opening.record_sha256 or "", lots=tuple(lot.id for lot in lots)
+            subject=tender_id,
+            tender=tender.code,
+            record=opening.record_sha256 or "",
+            lots=tuple(lot.id for lot in lots),
         )
     )
     return opening
@@ -185,7 +198,12 @@ def record_of_opening(session: Session, opening: Opening) -> dict[str, Any]:
         "custodians": _custodians(session, tender.id),
         "bids": rows,
         "draws": [
-            {"lot": lots[draw.lot_id].number, "kind": draw.kind, "result": draw.result, "seed": draw.inputs["seed"]}
+            {
+                "lot": lots[draw.lot_id].number,
+                "kind": draw.kind,
+                "result": draw.result,
+                "seed": draw.inputs["seed"],
+            }
             for draw in draws
         ],
         "failed_lots": [lot.number for lot in lots.values() if lot.stage is Stage.FAILED],
@@ -208,7 +226,12 @@ def _custodians(session: Session, tender_id: UUID) -> list[dict[str, Any]]:
         .order_by(Seat.x)
     )
     return [
-        {"x": seat.x, "role": seat.role, "org": org.name, "released_at": _text(_instant(released.get(seat.x)))}
+        {
+            "x": seat.x,
+            "role": seat.role,
+            "org": org.name,
+            "released_at": _text(_instant(released.get(seat.x))),
+        }
         for seat, org in seats
     ]
 
@@ -228,5 +251,3 @@ def _opening(work: Work, tender_id: UUID) -> Opening:
     if opening is None:
         raise NotFound("not_found", thing="opening", id=str(tender_id))
     return work.lock(Opening, opening.id)
-
-

@@ -40,7 +40,9 @@ def seat_of(work: Work, tender_id: UUID, x: int) -> Seat:
     return seat
 
 
-def acknowledge_share(work: Work, code: str, part: str, x: int, body: Mapping[str, Any], sig: Mapping[str, Any]) -> None:
+def acknowledge_share(
+    work: Work, code: str, part: str, x: int, body: Mapping[str, Any], sig: Mapping[str, Any]
+) -> None:
     """Record a custodian's word that his own share of a bid fits; again changes nothing.
 
     Source: spec sealing §6.1 (custodian-ack).
@@ -61,7 +63,13 @@ def acknowledge_share(work: Work, code: str, part: str, x: int, body: Mapping[st
     )
     work.session.add(
         CustodianAck(
-            bid_id=bid.id, part=part, x=x, body=dict(body), sig=dict(sig), record_id=recorded.record_id, at=work.now
+            bid_id=bid.id,
+            part=part,
+            x=x,
+            body=dict(body),
+            sig=dict(sig),
+            record_id=recorded.record_id,
+            at=work.now,
         )
     )
 
@@ -148,9 +156,7 @@ def disclose_release(
         raise NotValid("release_incomplete", source="sealing §8.3", field="content", bids=missing)
     release.content, release.salt2, release.released_at = dict(content), salt2, work.now
     work.record(
-        facts.SharesDisclosed(
-            subject=tender.id, tender=tender.code, part=part, x=x, d=release.body["d"]
-        )
+        facts.SharesDisclosed(subject=tender.id, tender=tender.code, part=part, x=x, d=release.body["d"])
     )
     return release
 
@@ -201,7 +207,9 @@ def header_of(blobs: BlobStore, bid: Bid, part: str) -> Header:
     return parse_header(block)
 
 
-def good_shares(blobs: BlobStore, session: Session, bid: Bid, part: str) -> tuple[dict[int, bytes], list[int]]:
+def good_shares(
+    blobs: BlobStore, session: Session, bid: Bid, part: str
+) -> tuple[dict[int, bytes], list[int]]:
     """The released shares that fit their commitments, and the custodians whose releases are void."""
     header = header_of(blobs, bid, part)
     good, void = {}, []
@@ -276,5 +284,3 @@ def _require_custodian_signed(
         trust.require_signed(SignatureObject.from_json(dict(sig)), kind, dict(body), by=org.uscc)
     except SealError as no:
         raise NotValid("custodian_signature", source="sealing §2", field="sig", why=no.code) from no
-
-

@@ -108,7 +108,13 @@ def commit_bid(
             committed_at=work.now,
             commit_record_id=work.new_id(),
             parts=[
-                BidPart(part=p["part"], root=p["root"], size=p["size"], blocks=p["blocks"], hashes=hashes[p["part"]])
+                BidPart(
+                    part=p["part"],
+                    root=p["root"],
+                    size=p["size"],
+                    blocks=p["blocks"],
+                    hashes=hashes[p["part"]],
+                )
                 for p in given.parts
             ],
         )
@@ -120,7 +126,9 @@ def commit_bid(
     return bid
 
 
-def put_blocks(platform: Platform, actor: Actor, code: str, part: str, first: int, data: Sequence[bytes]) -> int:
+def put_blocks(
+    platform: Platform, actor: Actor, code: str, part: str, first: int, data: Sequence[bytes]
+) -> int:
     """Store blocks of a committed bid; idempotent, in any order. Returns how many blocks are still missing.
 
     Bytes are hashed and made durable outside the transaction; only their presence is written inside.
@@ -140,7 +148,9 @@ def put_blocks(platform: Platform, actor: Actor, code: str, part: str, first: in
         if held is None or first < 0 or first + len(data) > held.blocks or not data:
             raise NotValid("block_range", field="blocks", part=part, first=first, count=len(data))
         if platform.outside.clock.now() >= tender.bids_close_at:
-            raise NotNow("bids_closed", closed_at=tender.bids_close_at, server_now=platform.outside.clock.now())
+            raise NotNow(
+                "bids_closed", closed_at=tender.bids_close_at, server_now=platform.outside.clock.now()
+            )
         if bid.state is BidState.COMPLETE:
             return 0
         if bid.state is not BidState.COMMITTED:
@@ -224,7 +234,12 @@ def complete_bid(work: Work, code: str) -> Bid:
             facts.BidWithdrawn(
                 subject=old.id,
                 tender=tender.code,
-                body={"v": 1, "bid": old.code, "commit_leaf": leaf_of(work.session, old), "replaced_by": bid.code},
+                body={
+                    "v": 1,
+                    "bid": old.code,
+                    "commit_leaf": leaf_of(work.session, old),
+                    "replaced_by": bid.code,
+                },
             )
         )
         old.withdraw_record_id = replaced.record_id
@@ -401,7 +416,9 @@ def _lot(tender: Tender, number: str) -> Lot:
 
 
 def _present(session: Session, bid_id: UUID) -> int:
-    return session.scalar(sa.select(sa.func.count()).select_from(BidBlock).where(BidBlock.bid_id == bid_id)) or 0
+    return (
+        session.scalar(sa.select(sa.func.count()).select_from(BidBlock).where(BidBlock.bid_id == bid_id)) or 0
+    )
 
 
 def leaf_of(session: Session, bid: Bid) -> int:

@@ -105,7 +105,9 @@ def confirm_award(
     supplier = work.session.get_one(Organization, chosen.org_id)
     candidate = next(c for c in report.body["candidates"] if c["bid"] == bid)
     price = Money.from_yuan(candidate["price"])
-    told = "; ".join(f"{code[:8]}: {reason} {evidence}" for code, (reason, evidence) in (passed_over or {}).items())
+    told = "; ".join(
+        f"{code[:8]}: {reason} {evidence}" for code, (reason, evidence) in (passed_over or {}).items()
+    )
     trading.settle_lot(
         work,
         lot.id,
@@ -130,7 +132,10 @@ def _listed(reason: str) -> rules.PassOver:
         return rules.PassOver(reason)
     except ValueError as problem:
         raise NotValid(
-            "pass_over_reason", source="实施条例 第五十五条", field="reason", choices=[r.value for r in rules.PassOver]
+            "pass_over_reason",
+            source="实施条例 第五十五条",
+            field="reason",
+            choices=[r.value for r in rules.PassOver],
         ) from problem
 
 
@@ -205,9 +210,7 @@ def _publish_result(
                 .where(Panelist.tender_id == tender.id, Panelist.state == "committed")
             )
         )
-        until = calendars.official().closes_at(
-            local_date(work.now), law["result_notice_period_days"].period
-        )
+        until = calendars.official().closes_at(local_date(work.now), law["result_notice_period_days"].period)
         lot.standstill_until_at = until
     trading.publish_text(
         work,

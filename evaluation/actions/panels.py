@@ -90,6 +90,8 @@ def freeze_pool(work: Work, fact: NoticePublished) -> None:
         return
     tender = work.lock(Tender, fact.subject)
     terms = parse_terms(tender.terms)
+    if terms.method == "lowest_price":
+        return  # the price alone decides
     if terms.panel.buyer_seats >= terms.panel.seats:
         raise NotValid("too_few_experts", source="招标投标法 第三十七条", field="terms.panel")
     wanted = terms.panel.seats - terms.panel.buyer_seats
@@ -188,10 +190,17 @@ def _invite_missing(work: Work, tender: Tender, panel: Panel) -> None:
     while wanted > 0:
         if panel.next_index >= len(panel.order):
             raise NotNow("expert_pool_used_up", source="实施条例 第四十八条", tender=tender.code)
-        person_id = UUID(panel.order[panel.next_index])
+        place, person_id = panel.next_index, UUID(panel.order[panel.next_index])
         panel.next_index += 1
         expert = work.one(sa.select(Expert).where(Expert.person_id == person_id))
-        if expert is None or expert.status != "active" or _tied(work, tender, expert):
+        active = expert is not None and expert.status == "active"
+        if expert is None or not active or _tied(work, tender, expert):
+            ground = "tied" if active else "inactive"
+            work.record(
+                facts.ExpertPassedOver(
+                    subject=tender.id, tender=tender.code, panel=panel.id, place=place, ground=ground
+                )
+            )
             continue
         _seat(work, tender, panel, person_id, rules.Seat.EXPERT, expert.employer_id)
         wanted -= 1
@@ -292,15 +301,18 @@ def recuse(work: Work, panelist_id: UUID, reason: str) -> Panelist:
     return _leave(work, tender, panel, member, "recused", reason)
 
 
-def _leave(
-    work: Work, tender: Tender, panel: Panel, member: Panelist, ground: str, reason: str
-) -> Panelist:
+def _leave(work: Work, tender: Tender, panel: Panel, member: Panelist, ground: str, reason: str) -> Panelist:
     if not reason.strip():
         raise NotValid("reason_missing", field="reason")
     member.state, member.left_for = "left", reason
     work.record(
         facts.MemberLeft(
-            subject=tender.id, tender=tender.code, panel=panel.id, number=member.number, ground=ground, reason=reason
+            subject=tender.id,
+            tender=tender.code,
+            panel=panel.id,
+            number=member.number,
+            ground=ground,
+            reason=reason,
         )
     )
     if member.seat == rules.Seat.EXPERT:
@@ -405,10 +417,15 @@ def _tied(work: Work, tender: Tender, expert: Expert) -> bool:
     mine = work.session.scalar(
         sa.select(sa.func.count())
         .select_from(Membership)
-        .where(Membership.person_id == expert.person_id, Membership.org_id.in_(bidders_of(work.session, tender.id)))
+        .where(
+            Membership.person_id == expert.person_id,
+            Membership.org_id.in_(bidders_of(work.session, tender.id)),
+        )
     )
-    return bool(mine) or member.supervises or bool(
-        rules.conflicts([member], bidders, law, on=local_date(work.now))
+    return (
+        bool(mine)
+        or member.supervises
+        or bool(rules.conflicts([member], bidders, law, on=local_date(work.now)))
     )
 
 
@@ -459,7 +476,11 @@ def read_names(work: Work, tender_id: UUID, purpose: str) -> list[tuple[int, str
     assert work.actor.person_id is not None
     work.record(
         facts.NamesRead(
-            subject=tender_id, tender=tender.code, panel=panel.id, purpose=purpose, reader=work.actor.person_id
+            subject=tender_id,
+            tender=tender.code,
+            panel=panel.id,
+            purpose=purpose,
+            reader=work.actor.person_id,
         )
     )
     return [

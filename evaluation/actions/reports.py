@@ -99,9 +99,7 @@ def inputs_of(
             "code": f.id,
             "max": f.max,
             "aggregate": terms.aggregate,
-            "scores": [
-                {"bid": s.bid, "member": s.member, "score": f"{s.points[f.id]:.2f}"} for s in sheets
-            ],
+            "scores": [{"bid": s.bid, "member": s.member, "score": f"{s.points[f.id]:.2f}"} for s in sheets],
         }
         for f in terms.factors
     ]
@@ -129,7 +127,9 @@ def _bid_input(terms: Terms, bid: Bid, part: OpenedPart, verdict: Verdict) -> di
 def deductions_of(terms: Terms, part: OpenedPart) -> dict[str, Decimal]:
     """The printed policy deductions a bid claims; the review has checked the claim."""
     claims = (part.manifest or {}).get("opening", {}).get("claims", [])
-    return {claim: Decimal(terms.deductions[claim]) for claim in sorted(set(claims)) if claim in terms.deductions}
+    return {
+        claim: Decimal(terms.deductions[claim]) for claim in sorted(set(claims)) if claim in terms.deductions
+    }
 
 
 def adjustments_of(terms: Terms, part: OpenedPart) -> dict[str, Money]:
@@ -201,14 +201,15 @@ def _require_agreement(
         mine = _scored_places(work, tender, panel, lot, terms, bids, valid)
     else:
         mine = _priced_places(terms, valid)
-    theirs = {entry["bid"]: (entry["rank"], entry.get("total", entry.get("evaluated"))) for entry in results["results"]}
+    theirs = {
+        entry["bid"]: (entry["rank"], entry.get("total", entry.get("evaluated")))
+        for entry in results["results"]
+    }
     if mine != theirs:
         raise Disagreement(f"{tender.code} lot {lot.number}: {mine} != {theirs}")
 
 
-def _priced_places(
-    terms: Terms, valid: Sequence[tuple[Bid, OpenedPart]]
-) -> dict[str, tuple[int, str]]:
+def _priced_places(terms: Terms, valid: Sequence[tuple[Bid, OpenedPart]]) -> dict[str, tuple[int, str]]:
     evaluated: dict[str, Fraction] = {}
     for bid, part in valid:
         assert part.price is not None
@@ -221,9 +222,7 @@ def _priced_places(
             evaluated[bid.code] = prices.with_deviations(part.price, extra, printed).exact
     rounded = {code: scoring.score(value) for code, value in evaluated.items()}
     return {
-        code: (rank, str(rounded[code]))
-        for rank, codes in prices.lowest_evaluated(rounded)
-        for code in codes
+        code: (rank, str(rounded[code])) for rank, codes in prices.lowest_evaluated(rounded) for code in codes
     }
 
 
@@ -246,7 +245,8 @@ def _scored_places(
     )
     price_points = _price_points(work.session, lot, terms, bids, valid)
     totals = {
-        bid.code: scoring.total([price_points[bid.code], *factor_points[bid.code].values()]) for bid, _ in valid
+        bid.code: scoring.total([price_points[bid.code], *factor_points[bid.code].values()])
+        for bid, _ in valid
     }
     entries = []
     for bid, part in valid:
@@ -367,7 +367,11 @@ def _outliers(session: Session, tender: Tender, panel: Panel, lot: Lot, terms: T
             "light": finding.light,
             "bid": finding.bid,
             "member": finding.member,
-            "figure": str(finding.figure.quantize(Decimal("0.01")) if isinstance(finding.figure, Decimal) else finding.figure),
+            "figure": str(
+                finding.figure.quantize(Decimal("0.01"))
+                if isinstance(finding.figure, Decimal)
+                else finding.figure
+            ),
         }
         for finding in outliers.far_from_others(totals, full)
     ]
@@ -396,7 +400,9 @@ def signing_body(report: EvaluationReport, member: Panelist, dissent: str) -> di
     }
 
 
-def sign_report(work: Work, report_id: UUID, panelist_id: UUID, sig: object, *, dissent: str = "") -> EvaluationReport:
+def sign_report(
+    work: Work, report_id: UUID, panelist_id: UUID, sig: object, *, dissent: str = ""
+) -> EvaluationReport:
     """One member signs, with a written dissent if there is one; the last signature delivers the report.
 
     Raises:
@@ -415,7 +421,9 @@ def sign_report(work: Work, report_id: UUID, panelist_id: UUID, sig: object, *, 
     if report.delivered_at is not None:
         raise NotNow("report_signed")
     body = signing_body(report, member, dissent)
-    signed = require_signature(work.session, work.platform.settings, work.actor.person_id, sig, "report", body)
+    signed = require_signature(
+        work.session, work.platform.settings, work.actor.person_id, sig, "report", body
+    )
     report.signatures = {
         **report.signatures,
         str(member.number): {"sig": signed, "dissent": dissent, "at": plain(work.now)},

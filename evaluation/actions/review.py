@@ -16,7 +16,15 @@ from bidding.models import Bid, OpenedPart
 from bidding.rules.states import BidState
 from evaluation import facts
 from evaluation.actions.panels import committed, lots_in_evaluation, panel_of, require_panel, terms_of
-from evaluation.models import AbnormalReview, EvaluationReport, Panel, Panelist, ReviewVote, ScoreSheet, Verdict
+from evaluation.models import (
+    AbnormalReview,
+    EvaluationReport,
+    Panel,
+    Panelist,
+    ReviewVote,
+    ScoreSheet,
+    Verdict,
+)
 from evaluation.rights import EXPLAIN, REVIEW_VOTE
 from evaluation.rules import abnormal, rejection
 from kernel.errors import NotFound, NotNow, NotValid
@@ -35,7 +43,10 @@ def bids_of_lot(session: Session, lot_id: UUID) -> list[tuple[Bid, OpenedPart]]:
         sa.select(Bid, OpenedPart)
         .join(OpenedPart, OpenedPart.bid_id == Bid.id)
         .where(
-            Bid.lot_id == lot_id, Bid.state == BidState.COMPLETE, OpenedPart.part == "price", OpenedPart.ok.is_(True)
+            Bid.lot_id == lot_id,
+            Bid.state == BidState.COMPLETE,
+            OpenedPart.part == "price",
+            OpenedPart.ok.is_(True),
         )
         .order_by(OpenedPart.order)
     ).all()
@@ -47,7 +58,9 @@ def blind_code(part: OpenedPart) -> str:
     return f"T-{part.order:02d}"
 
 
-def vote_review(work: Work, panelist_id: UUID, bid_id: UUID, answers: Mapping[str, Mapping[str, Any]]) -> None:
+def vote_review(
+    work: Work, panelist_id: UUID, bid_id: UUID, answers: Mapping[str, Mapping[str, Any]]
+) -> None:
     """One member's answers on every review item of one bid. The last member's last answer concludes the review.
 
     Args:
@@ -73,7 +86,9 @@ def vote_review(work: Work, panelist_id: UUID, bid_id: UUID, answers: Mapping[st
     for item, answer in answers.items():
         reason, page = str(answer.get("reason", "")), str(answer.get("page", ""))
         if not answer["passed"] and not (reason.strip() and page.strip()):
-            raise NotValid("rejection_unreasoned", source="spec rules CL-03", field=item, missing=["reason", "page"])
+            raise NotValid(
+                "rejection_unreasoned", source="spec rules CL-03", field=item, missing=["reason", "page"]
+            )
         work.session.merge(
             ReviewVote(
                 panelist_id=member.id,
@@ -224,7 +239,10 @@ def _related(work: Work, lot: Lot, bid: Bid) -> list[str]:
     others = {other.org_id for other, _ in bids_of_lot(work.session, lot.id)} - {bid.org_id}
     if not others:
         return []
-    orgs = {org.id: org for org in work.scalars(sa.select(Organization).where(Organization.id.in_([bid.org_id, *others])))}
+    orgs = {
+        org.id: org
+        for org in work.scalars(sa.select(Organization).where(Organization.id.in_([bid.org_id, *others])))
+    }
     me = orgs[bid.org_id]
     return [
         other.name
@@ -259,7 +277,12 @@ def _ask_abnormal(work: Work, tender: Tender, lot: Lot) -> None:
                 lot_id=lot.id,
                 bid_id=bid.id,
                 triggers=[
-                    {"rule": t.rule, "price": f"{t.price.yuan:.2f}", "bound": str(t.bound), "source": t.source}
+                    {
+                        "rule": t.rule,
+                        "price": f"{t.price.yuan:.2f}",
+                        "bound": str(t.bound),
+                        "source": t.source,
+                    }
                     for t in triggers
                 ],
                 asked_at=work.now,
@@ -396,9 +419,7 @@ def settle_few(work: Work, tender: Tender, panel: Panel, lot: Lot) -> None:
     if consequence is rejection.Consequence.FAIL:
         reason = "all_rejected" if remaining == 0 else "competition_lacking"
         trading.move_lot(work, lot.id, Move.FAIL, reason=reason)
-        work.record(
-            facts.EvaluationFailed(subject=tender.id, tender=tender.code, lot=lot.id, reason=reason)
-        )
+        work.record(facts.EvaluationFailed(subject=tender.id, tender=tender.code, lot=lot.id, reason=reason))
         trading.publish_text(
             work,
             tender,
@@ -427,7 +448,9 @@ def valid_verdicts(session: Session, lot_id: UUID) -> list[Verdict]:
 def open_abnormal(session: Session, lot_id: UUID) -> list[AbnormalReview]:
     return list(
         session.scalars(
-            sa.select(AbnormalReview).where(AbnormalReview.lot_id == lot_id, AbnormalReview.decided_at.is_(None))
+            sa.select(AbnormalReview).where(
+                AbnormalReview.lot_id == lot_id, AbnormalReview.decided_at.is_(None)
+            )
         )
     )
 
@@ -496,5 +519,3 @@ def reopen(work: Work, fact: LotMoved) -> None:
     panel.state = "reviewing"
     panel.competition = {k: v for k, v in panel.competition.items() if k != str(fact.lot)}
     panel.version += 1
-
-

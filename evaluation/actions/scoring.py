@@ -15,7 +15,13 @@ from sqlalchemy.orm import Session
 
 from evaluation import facts
 from evaluation.actions.panels import committed, lots_in_evaluation, require_panel, terms_of
-from evaluation.actions.review import blind_code, current_report, needs_competition_vote, open_abnormal, valid_verdicts
+from evaluation.actions.review import (
+    blind_code,
+    current_report,
+    needs_competition_vote,
+    open_abnormal,
+    valid_verdicts,
+)
 from evaluation.models import Panel, Panelist, ScoreSheet
 from evaluation.rights import SHEET_WRITE
 from evaluation.rules import scoring as rules
@@ -36,7 +42,9 @@ def factors_of(terms: Terms) -> list[rules.Factor]:
     ]
 
 
-def save_sheet(work: Work, panelist_id: UUID, bid_id: UUID, scores: Mapping[str, Mapping[str, str]]) -> ScoreSheet:
+def save_sheet(
+    work: Work, panelist_id: UUID, bid_id: UUID, scores: Mapping[str, Mapping[str, str]]
+) -> ScoreSheet:
     """Keep a draft; incomplete is fine, out of range is not.
 
     Args:
@@ -103,9 +111,7 @@ def lock_sheet(work: Work, sheet_id: UUID, sig: object) -> ScoreSheet:
     member, panel, tender = _scoring(work, sheet.panelist_id)
     terms = terms_of(tender)
     factors = factors_of(terms)
-    points = {
-        code: Decimal(given["score"]) for code, given in sheet.scores.items() if given.get("score")
-    }
+    points = {code: Decimal(given["score"]) for code, given in sheet.scores.items() if given.get("score")}
     bid = work.session.get_one(Bid, sheet.bid_id)
     rules.require_sound_sheet(rules.Sheet(str(member.number), bid.code, points), factors)
     for factor in factors:
@@ -119,7 +125,12 @@ def lock_sheet(work: Work, sheet_id: UUID, sig: object) -> ScoreSheet:
     sheet.locked_at, sheet.sig = work.now, signed
     recorded = work.record(
         facts.SheetLocked(
-            subject=tender.id, tender=tender.code, panel=panel.id, number=member.number, bid=bid.code, sheet=body
+            subject=tender.id,
+            tender=tender.code,
+            panel=panel.id,
+            number=member.number,
+            bid=bid.code,
+            sheet=body,
         ),
         sig=None,
     )
@@ -137,7 +148,9 @@ def finish_if_locked(work: Work, tender: Tender, panel: Panel) -> None:
         return
     lots = [lot for lot in lots_in_evaluation(tender) if current_report(work.session, lot.id) is None]
     for lot in lots:
-        waiting = open_abnormal(work.session, lot.id) or needs_competition_vote(work.session, tender, panel, lot)
+        waiting = open_abnormal(work.session, lot.id) or needs_competition_vote(
+            work.session, tender, panel, lot
+        )
         if waiting or not _all_locked(work.session, tender, panel, lot):
             return
     try:
@@ -176,7 +189,9 @@ def _require_equal_objective(session: Session, tender: Tender, panel: Panel, lot
         unequal = rules.unequal_objective(sheets_of(session, panel, lot), factors)
         if unequal:
             raise NotValid(
-                "objective_unequal", source="政府采购货物和服务招标投标管理办法 第六十四条", pairs=[list(p) for p in unequal]
+                "objective_unequal",
+                source="政府采购货物和服务招标投标管理办法 第六十四条",
+                pairs=[list(p) for p in unequal],
             )
 
 
@@ -267,7 +282,9 @@ def _points(code: str, text: str, factor: rules.Factor) -> str:
     except InvalidOperation as problem:
         raise NotValid("score_number", field=code) from problem
     if not points.is_finite() or not factor.least <= points <= factor.full:
-        raise NotValid("out_of_range", source="spec rules §2.9", field=code, least=factor.least, most=factor.full)
+        raise NotValid(
+            "out_of_range", source="spec rules §2.9", field=code, least=factor.least, most=factor.full
+        )
     if points != points.quantize(Decimal("0.01")):
         raise NotValid("too_many_decimals", source="spec rules §2.10", field=code)
     return f"{points:.2f}"

@@ -15,7 +15,9 @@ from sealbid import jcs, records
 if TYPE_CHECKING:
     from kernel.platform import Platform
 
-BARE = frozenset({"policy", "bid-commit", "bid-complete", "bid-withdraw", "tender-close", "share-release", "custodian-ack"})
+BARE = frozenset(
+    {"policy", "bid-commit", "bid-complete", "bid-withdraw", "tender-close", "share-release", "custodian-ack"}
+)
 """Record types whose body is given byte for byte by the protocol, so nothing of the house is added."""
 
 

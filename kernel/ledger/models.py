@@ -87,6 +87,7 @@ class LogRecord(Base):
     """The blinded data behind an entry, access-controlled; ``confidential`` and ``salt2`` are stored apart."""
 
     __tablename__ = "log_record"
+    __table_args__ = (sa.Index("ix_log_record_kind_at", "kind", "at"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     idx: Mapped[int | None] = mapped_column(unique=True)

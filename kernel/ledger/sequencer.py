@@ -51,9 +51,7 @@ class SqlTiles:
     def get(self, level: int, n: int) -> bytes | None:
         key = (level, n)
         if key not in self._seen:
-            data = self.session.scalar(
-                sa.select(LogTile.data).where(LogTile.level == level, LogTile.n == n)
-            )
+            data = self.session.scalar(sa.select(LogTile.data).where(LogTile.level == level, LogTile.n == n))
             if data is None:
                 return None
             self._seen[key] = bytes(data)
@@ -96,6 +94,12 @@ def tree(session: Session, size: int | None = None) -> TileTree:
     return TileTree(SqlTiles(session), head(session).size if size is None else size)
 
 
+def pending(platform: Platform) -> bool:
+    """Whether anything waits for its place; a cheap look without a lock."""
+    with platform.read() as session:
+        return session.scalar(sa.select(LogPending.id).limit(1)) is not None
+
+
 def sequence(platform: Platform) -> Head:
     """Place everything that waits and sign one checkpoint, in a transaction of its own."""
     with platform.begin(SYSTEM) as work:
@@ -118,7 +122,9 @@ def sequence_within(work: Work) -> Head:
         _begin_log(work)
     while True:
         pending = session.execute(
-            sa.select(LogPending.id, LogPending.entry, LogPending.record_id).order_by(LogPending.id).limit(BATCH)
+            sa.select(LogPending.id, LogPending.entry, LogPending.record_id)
+            .order_by(LogPending.id)
+            .limit(BATCH)
         ).all()
         if not pending:
             break
@@ -204,7 +210,10 @@ def cosign(platform: Platform, cosigners: dict[str, Cosigner], *, upto: int | No
                 if known is None:
                     session.add(
                         WitnessSignature(
-                            size=now_head.size, name=name, line="\n".join(lines), at=platform.outside.clock.now()
+                            size=now_head.size,
+                            name=name,
+                            line="\n".join(lines),
+                            at=platform.outside.clock.now(),
                         )
                     )
             signed += 1
@@ -266,8 +275,13 @@ def tick(platform: Platform, *, every: timedelta = timedelta(minutes=1)) -> bool
     """Add the minute's ``tick`` record when it is due: it hides activity and sandwiches time (spec §7.1, §7.3)."""
     from kernel.ledger import book
 
+    newest = sa.select(LogRecord.at).where(LogRecord.kind == "tick").order_by(LogRecord.at.desc()).limit(1)
+    with platform.read() as session:
+        last = session.scalar(newest)
+        if last is not None and platform.outside.clock.now() - last < every:
+            return False
     with platform.begin(SYSTEM) as work:
-        last = work.session.scalar(sa.select(sa.func.max(LogRecord.at)).where(LogRecord.kind == "tick"))
+        last = work.session.scalar(newest)
         if last is not None and work.now - last < every:
             return False
         for _ in range(1 + work.entropy(1)[0] % 4):

@@ -1,0 +1,269 @@
+"""``sunroad``: run an installation, or work with one from the command line.
+
+Exit codes: 0 done; 1 the work found something wrong; 2 the words of the command are off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kernel.settings import Settings
+    from simulation.demo import Demo
+
+HOST = "127.0.0.1"
+ROOT = Path(__file__).resolve().parent
+
+
+def settings_from_env() -> Settings:
+    from kernel.settings import Settings
+
+    return Settings.from_env(os.environ)
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Run web, timekeeper, courier and sequencer; with --demo also the city, its custodians and witnesses."""
+    import serving
+
+    if args.demo:
+        return _serve_demo(args)
+    settings = settings_from_env()
+    crew = serving.Crew()
+    for name in serving.JOBS:
+        crew.start(name, serving.job(settings, name))
+    crew.start_web(
+        serving.Web(settings, host=args.host, port=args.port, threads=args.threads, workers=args.workers)
+    )
+    return crew.wait()
+
+
+def _serve_demo(args: argparse.Namespace) -> int:
+    import serving
+    from simulation import demo as demos
+
+    folder = Path(args.folder or ROOT / "var" / "demo").absolute()
+    port = next(
+        (
+            p
+            for p in range(args.port, args.port + 200, 10)
+            if all(serving.port_free(HOST, p + n) for n in range(4))
+        ),
+        None,
+    )
+    if port is None:
+        print(f"no four free ports from {args.port} on; choose others with --port", file=sys.stderr)
+        return 1
+    demo = demos.open_demo(folder, port)
+    if args.reset or not demo.ready.exists():
+        demo.ready.unlink(missing_ok=True)
+        print("Building the demonstration city (once) …", flush=True)
+        _fill_apart(demo)
+        if not demo.ready.exists():
+            print("the demonstration city could not be built; see above", file=sys.stderr)
+            return 1
+    crew = serving.Crew()
+    for number in range(3):
+        crew.start(f"witness {number + 1}", _witness(demo, number))
+    for name in serving.JOBS:
+        crew.start(name, serving.job(demo.settings, name))
+    crew.start_web(serving.Web(demo.settings, host=HOST, port=port, threads=args.threads, workers=1))
+    crew.start("custodians", _keepers(demo))
+    if serving.wait_for(HOST, port):
+        _welcome(demo)
+    return crew.wait()
+
+
+def _fill_apart(demo: Demo) -> None:
+    """Fill in a child process, so that the parent stays without threads and connections and may fork safely."""
+    import multiprocessing
+
+    from simulation import demo as demos
+
+    child = multiprocessing.get_context("fork").Process(
+        target=demos.fill, args=(demo, datetime.now(UTC), sys.stdout)
+    )
+    child.start()
+    child.join()
+
+
+def _witness(demo: Demo, number: int):  # type: ignore[no-untyped-def]
+    def run(stop: threading.Event) -> None:
+        from simulation.demo import serve_witness
+
+        serve_witness(demo, number, stop)
+
+    return run
+
+
+def _keepers(demo: Demo):  # type: ignore[no-untyped-def]
+    def run(stop: threading.Event) -> None:
+        from simulation.keepers import run_keepers
+
+        run_keepers(demo.settings, stop)
+
+    return run
+
+
+def _welcome(demo: Demo) -> None:
+    from simulation.demo import PASSWORD
+
+    accounts = json.loads(demo.ready.read_text("utf-8"))
+    print(f"\n  Sunroad 阳光路 · demonstration city / 演示城市\n\n    {demo.settings.base_url}\n")
+    print(f"  Sign in as one of these, password {PASSWORD}\n")
+    for role, (email, name, org) in accounts.items():
+        print(f"    {role:<11} {email:<26} {name}  {org}")
+    print("\n  Ctrl-C stops everything. / 按 Ctrl-C 全部停止。\n", flush=True)
+
+
+def run_job(args: argparse.Namespace) -> int:
+    """Run one of the loops beside the web alone: timekeeper, courier or sequencer."""
+    import signal
+
+    import serving
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    serving.JOBS[args.name](serving.platform_of(settings_from_env()), stop)
+    return 0
+
+
+def migrate(args: argparse.Namespace) -> int:
+    """Bring the database to the newest schema, or back to an older one."""
+    from kernel import migrate as migration
+
+    url = args.url or settings_from_env().database_url
+    if args.down:
+        migration.downgrade(url, args.down)
+    else:
+        migration.upgrade(url)
+    return 0
+
+
+def promises(_args: argparse.Namespace) -> int:
+    """Check every promise of every room now; exit 1 when one is broken."""
+    import serving
+
+    platform = serving.platform_of(settings_from_env())
+    broken = 0
+    with platform.read() as session:
+        for room in platform.rooms:
+            for promise in room.promises:
+                breaches = list(promise.check(session, platform.outside.clock.now()))
+                broken += bool(breaches)
+                print(f"{'BROKEN' if breaches else 'kept  '} {room.name}: {promise.sentence}")
+                for breach in breaches[:20]:
+                    print(f"         {breach.subject} {breach.seen}")
+    return 1 if broken else 0
+
+
+def evidence(args: argparse.Namespace) -> int:
+    """Write the public evidence package of a tender; verify it with `sealbid verify`."""
+    import serving
+    from supervision.evidence import export_by_code
+
+    data = export_by_code(serving.platform_of(settings_from_env()), args.tender)
+    Path(args.out).write_bytes(data)
+    print(f"{args.out}: {len(data)} bytes")
+    return 0
+
+
+def keys(_args: argparse.Namespace) -> int:
+    """Print fresh secrets for a new installation, as environment lines."""
+    import base64
+    import secrets
+
+    print(f"SUNROAD_SECRET_KEY={secrets.token_urlsafe(48)}")
+    for name in ("LOG_SEED", "PLATFORM_SEED"):
+        print(f"SUNROAD_{name}={base64.b64encode(secrets.token_bytes(32)).decode()}")
+    return 0
+
+
+def openapi(_args: argparse.Namespace) -> int:
+    """Print the OpenAPI document of the API."""
+    import tempfile
+    from dataclasses import replace
+
+    from app import create_app
+    from simulation.demo import open_demo
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings = replace(open_demo(Path(folder), 8080).settings, base_url="https://sunroad.example")
+        client = create_app(settings).test_client()
+        print(json.dumps(client.get("/api/openapi.json").json, ensure_ascii=False, indent=1))
+    return 0
+
+
+def docs(_args: argparse.Namespace) -> int:
+    """Write the generated pages of docs/ again."""
+    from simulation.pages import write_pages
+
+    for path in write_pages(ROOT):
+        print(path)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The words of the command."""
+    from simulation import replay, run
+
+    top = argparse.ArgumentParser(prog="sunroad", description=(__doc__ or "").splitlines()[0])
+    words = top.add_subparsers(dest="word", required=True, metavar="COMMAND")
+
+    def add(name: str, deed, text: str | None = None) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
+        one = words.add_parser(
+            name, help=(text or deed.__doc__ or "").splitlines()[0], description=text or deed.__doc__
+        )
+        one.set_defaults(deed=deed)
+        return one
+
+    one = add("serve", serve)
+    one.add_argument(
+        "--demo", action="store_true", help="a living demonstration city on SQLite, nothing to configure"
+    )
+    one.add_argument("--reset", action="store_true", help="with --demo: throw the old city away first")
+    one.add_argument("--folder", help="with --demo: where the city lives (default var/demo)")
+    one.add_argument("--host", default=HOST, help="address to listen on")
+    one.add_argument(
+        "--port",
+        type=int,
+        default=8080,
+        help="port to listen on (the demonstration also takes the next three)",
+    )
+    one.add_argument("--threads", type=int, default=32, help="threads of a web worker")
+    one.add_argument("--workers", type=int, default=1, help="web workers")
+    one = add("job", run_job)
+    one.add_argument("name", choices=["timekeeper", "courier", "sequencer"])
+    one = add("migrate", migrate)
+    one.add_argument("--url", help="database, instead of the configured one")
+    one.add_argument("--down", metavar="REVISION", help="go down to a revision (or 'base')")
+    add("promises", promises)
+    one = add("evidence", evidence)
+    one.add_argument("tender", help="code of the tender")
+    one.add_argument("--out", default="evidence.zip", help="file to write")
+    add("keys", keys)
+    add("openapi", openapi)
+    add("docs", docs)
+    one = add("replay", replay.run, "Walk historical sealed-bid auctions through the real code.")
+    replay.add_arguments(one)
+    one = add("simulate", run.run, "Run a simulated year and check every promise.")
+    run.add_arguments(one)
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    args = parser().parse_args(argv)
+    code: int = args.deed(args)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""The loops beside the web: timekeeper, courier and sequencer. Each may run twice without harm."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from kernel import timekeeper
+from kernel.ledger import sequencer
+from kernel.ledger.witnesses import cosigners_of
+from kernel.outbox import courier
+from kernel.outbox.render import renderer
+from kernel.platform import Platform
+
+log = structlog.get_logger("sunroad.jobs")
+
+SEQUENCE_SECONDS = 0.05
+COSIGN_SECONDS = 1.0
+TIMEKEEPER_SECONDS = 0.25
+COURIER_SECONDS = 1.0
+
+
+def forever(name: str, step: Callable[[], object], seconds: float, stop: threading.Event) -> None:
+    """Repeat a step until told to stop. Trouble is logged and the next round tries again, a little later."""
+    pause = seconds
+    while not stop.wait(pause):
+        try:
+            step()
+            pause = seconds
+        except Exception:
+            log.exception("job", job=name)
+            pause = min(30.0, pause * 2 + 0.5)
+
+
+def run_timekeeper(platform: Platform, stop: threading.Event) -> None:
+    """Run the actions whose moment has come."""
+    forever("timekeeper", lambda: timekeeper.keep_time(platform), TIMEKEEPER_SECONDS, stop)
+
+
+def run_courier(platform: Platform, stop: threading.Event) -> None:
+    """Deliver the outbox."""
+    render = renderer(platform.settings)
+    forever("courier", lambda: courier.deliver(platform, render), COURIER_SECONDS, stop)
+
+
+def run_sequencer(platform: Platform, stop: threading.Event) -> None:
+    """Place pending entries, sign checkpoints, tick every minute, and take checkpoints to the witnesses."""
+    cosigners = cosigners_of(platform.settings)
+    asked: list[datetime] = []
+
+    def step() -> None:
+        if sequencer.pending(platform):
+            sequencer.sequence(platform)
+        now = platform.outside.clock.now()
+        if not asked or (now - asked[-1]).total_seconds() >= COSIGN_SECONDS:
+            asked[:] = [now]
+            sequencer.tick(platform)
+            sequencer.cosign(platform, cosigners)
+
+    forever("sequencer", step, SEQUENCE_SECONDS, stop)
+
+
+JOBS: dict[str, Callable[[Platform, threading.Event], None]] = {
+    "timekeeper": run_timekeeper,
+    "courier": run_courier,
+    "sequencer": run_sequencer,
+}

@@ -1,0 +1,179 @@
+"""Runs the processes of an installation from one terminal and takes them all down together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import gunicorn.app.base
+
+from app import create_app
+from kernel.jobs import JOBS
+from kernel.platform import Platform
+from kernel.settings import Settings
+
+STOP_SECONDS = 8.0
+
+Child = Callable[[threading.Event], None]
+
+
+class Web(gunicorn.app.base.BaseApplication):  # type: ignore[misc]
+    """Gunicorn with one threaded worker and our settings; no control socket, no wait for open sockets."""
+
+    def __init__(self, settings: Settings, *, host: str, port: int, threads: int, workers: int) -> None:
+        self._settings = settings
+        self._options = {
+            "bind": f"{host}:{port}",
+            "worker_class": "gthread",
+            "workers": workers,
+            "threads": threads,
+            "graceful_timeout": 3,
+            "timeout": 120,
+            "control_socket_disable": True,
+            "accesslog": None,
+            "loglevel": "warning",
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return create_app(self._settings)
+
+
+def platform_of(settings: Settings) -> Platform:
+    """A platform for a process without a web server."""
+    found = create_app(settings).extensions["sunroad"]
+    assert isinstance(found, Platform)
+    return found
+
+
+def job(settings: Settings, name: str) -> Child:
+    """A loop beside the web as a child process."""
+    return lambda stop: JOBS[name](platform_of(settings), stop)
+
+
+class Crew:
+    """Child processes that live and die together.
+
+    Children are forked before any thread or connection exists, so each opens its own.
+    """
+
+    def __init__(self) -> None:
+        self._children: dict[int, str] = {}
+        self._stopping = False
+
+    def start(self, name: str, run: Child) -> None:
+        """Fork a child that runs until it gets SIGTERM."""
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid:
+            self._children[pid] = name
+            return
+        code = 1
+        try:
+            os.setpgid(0, 0)  # Ctrl-C reaches the parent alone, which then stops everybody in order
+            stop = threading.Event()
+
+            def told(_number: int, _frame: FrameType | None) -> None:
+                stop.set()
+
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, told)
+            threading.Thread(target=_follow, args=(os.getppid(), stop), daemon=True).start()
+            run(stop)
+            code = 0
+        finally:
+            os._exit(code)
+
+    def start_web(self, web: Web) -> None:
+        """Fork gunicorn, which handles signals itself."""
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid:
+            self._children[pid] = "web"
+            return
+        try:
+            os.setpgid(0, 0)
+            web.run()
+        finally:
+            os._exit(0)
+
+    def wait(self) -> int:
+        """Until a signal or until a child ends by itself; then stop everybody. Returns an exit code."""
+
+        def told(_number: int, _frame: FrameType | None) -> None:
+            self._stopping = True
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGTERM, told)
+        signal.signal(signal.SIGINT, told)
+        code = 0
+        try:
+            pid, _status = os.wait()
+            name = self._children.pop(pid, "?")
+            print(f"{name} ended by itself; stopping the others", file=sys.stderr)
+            code = 1
+        except KeyboardInterrupt:
+            pass
+        self.stop()
+        return code
+
+    def stop(self) -> None:
+        """Ask every child to end, and make sure of it."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for pid in self._children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        until = time.monotonic() + STOP_SECONDS
+        while self._children and time.monotonic() < until:
+            for pid in list(self._children):
+                with contextlib.suppress(ChildProcessError):
+                    if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                        continue
+                del self._children[pid]
+            time.sleep(0.05)
+        for pid in self._children:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _follow(parent: int, stop: threading.Event) -> None:
+    """End when the parent is gone, however it went."""
+    while not stop.wait(1.0):
+        if os.getppid() != parent:
+            stop.set()
+
+
+def wait_for(host: str, port: int, seconds: float = 30.0) -> bool:
+    """Whether something answers on a port within the time given."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=0.3):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def port_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
