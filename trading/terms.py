@@ -73,9 +73,13 @@ class ReviewItem(_Part):
 class PanelTerms(_Part):
     """Seats of the panel; the rest after the buyer's seats goes to drawn experts."""
 
-    seats: int = Field(ge=1, le=15)
+    seats: int = Field(ge=0, le=15)
     buyer_seats: int = Field(ge=0, le=5)
-    specialty: str = Field(min_length=1, max_length=40)
+    specialty: str = Field(max_length=40)
+
+
+NO_PANEL = PanelTerms(seats=0, buyer_seats=0, specialty="")
+"""Where the price alone decides."""
 
 
 class Adjustment(_Part):
@@ -91,10 +95,12 @@ class Terms(_Part):
     """All printed terms.
 
     ``method``: ``comprehensive`` (综合评估法), ``evaluated_lowest`` (经评审的最低投标价法), ``gp_scoring``
-    (综合评分法), ``gp_lowest`` (最低评标价法). ``parts`` are the sealed parts of a bid.
+    (综合评分法), ``gp_lowest`` (最低评标价法), ``lowest_price`` (the lowest valid price, without a panel).
+    ``parts`` are the sealed parts of a bid. ``floor`` is the price below which a bid is not valid, for the lowest
+    price only; ``ties`` then says who decides between equal prices: ``draw`` or ``buyer``.
     """
 
-    method: Literal["comprehensive", "evaluated_lowest", "gp_scoring", "gp_lowest"]
+    method: Literal["comprehensive", "evaluated_lowest", "gp_scoring", "gp_lowest", "lowest_price"]
     parts: tuple[str, ...] = ("price", "tech")
     min_bids: int = Field(default=3, ge=1)
     price: PriceTerms
@@ -103,8 +109,9 @@ class Terms(_Part):
     ties: tuple[str, ...] = ("lower_price",)
     deductions: dict[str, Number] = Field(default_factory=dict)
     adjustments: tuple[Adjustment, ...] = ()
-    review: tuple[ReviewItem, ...]
-    panel: PanelTerms
+    review: tuple[ReviewItem, ...] = ()
+    panel: PanelTerms = NO_PANEL
+    floor: Literal[""] | Number = ""
     period_days_max: int = Field(default=365, ge=1)
     evaluation_days: int = Field(default=3, ge=1, le=60)
 
@@ -115,8 +122,13 @@ class Terms(_Part):
         ids = [item.id for item in (*self.factors, *self.review)]
         if len(set(ids)) != len(ids):
             raise ValueError("an id stands twice")
-        if "price" not in self.parts or not self.review:
-            raise ValueError("a price part and at least one review item are needed")
+        if "price" not in self.parts:
+            raise ValueError("a price part is needed")
+        if self.method == "lowest_price":
+            if self.panel.seats or self.review or self.ties not in (("draw",), ("buyer",)):
+                raise ValueError("the lowest price has no panel and no review; ties are one of draw, buyer")
+        elif not self.review or not self.panel.seats or not self.panel.specialty or self.floor:
+            raise ValueError("at least one review item and a panel are needed, and no floor")
         return self
 
     @property

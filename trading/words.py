@@ -69,6 +69,7 @@ METHODS: Mapping[str, str] = {
     "evaluated_lowest": "Lowest evaluated price",
     "gp_scoring": "Comprehensive scoring",
     "gp_lowest": "Lowest price",
+    "lowest_price": "Lowest price",
 }
 
 STAGES: Mapping[str, tuple[str, str]] = {

@@ -75,7 +75,11 @@ def publish_notice(work: Work, tender_id: UUID) -> Notice:
             law, plan_of(tender, work.now), calendar=calendars.official(), procedure=procedure
         )
     )
-    cautions += require_lawful_terms(law, tender, parse_terms(tender.terms))
+    terms = parse_terms(tender.terms)
+    if procedure.needs_panel and terms.method == "lowest_price":
+        why = f"the procedure {procedure.code} wants a panel"
+        raise NotValid("terms", source="招标投标法 第三十七条", field="terms.method", why=why)
+    cautions += require_lawful_terms(law, tender, terms)
     _require_documents(work, tender)
     if tender.policy_digest is None:
         raise NotNow("policy_missing", source="sealing §4", tender=tender.code)
@@ -101,7 +105,9 @@ def require_lawful_terms(law: Rulebook, tender: Tender, terms: Terms) -> list[Ca
     """
     cautions: list[Caution] = []
     if terms.method in ("comprehensive", "gp_scoring") and terms.points != Decimal(100):
-        raise NotValid("weights", source=law["weights_sum"].source, field="terms.factors", points=str(terms.points))
+        raise NotValid(
+            "weights", source=law["weights_sum"].source, field="terms.factors", points=str(terms.points)
+        )
     share = Decimal(terms.price.weight) / 100
     floor = {"goods": "price_share_goods_min", "services": "price_share_services_min"}.get(tender.category)
     if terms.method == "gp_scoring" and floor and (limit := law.get(floor)) and share < _ratio(limit.ratio):
