@@ -1,8 +1,8 @@
 """Live pages: one socket door, channels with numbered news, catch-up and resync.
 
 A channel is ``prefix:id``, for example ``auction:0198…``. Its state lives in the database and has a version;
-news say which version they lead to. A browser that sees a gap asks for what it missed and gets it, or the whole
-state. Messages may be lost on the way; nothing depends on them.
+news say which version they lead to. A browser that sees a gap asks for what it missed and gets it, or all of
+the state. Messages may be lost on the way; nothing depends on them.
 
 Browser to server: ``join`` and ``leave`` ``{channel, seen?}``, ``do`` ``{channel, command, message}``.
 Server to browser: ``news`` ``{channel, version, news, at}``.

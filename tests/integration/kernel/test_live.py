@@ -1,4 +1,4 @@
-"""Live channels: who may join, what was missed, what a command answers, and that news come after the commit."""
+"""Live channels: who may join, what was missed, what a command answers; news come after the commit."""
 
 from __future__ import annotations
 

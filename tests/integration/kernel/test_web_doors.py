@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -101,10 +100,10 @@ def counter() -> list[int]:
 
 
 @pytest.fixture
-def trial(house: House, counter: list[int]) -> Iterator[House]:
+def trial(house: House, counter: list[int]) -> House:
     house.app.register_blueprint(trial_doors(counter))
     audience.require_audiences(house.app)
-    yield house
+    return house
 
 
 GOOD = {"amount": "5386000.00", "valid_until": "2026-12-01T17:00:00+08:00"}
