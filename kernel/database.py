@@ -73,7 +73,8 @@ class Fen(TypeDecorator[Money]):
         return None if value is None else Money(value)
 
 
-Json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+"""None is SQL NULL in both, so that ``IS NOT NULL`` means what it says."""
 
 
 class Base(DeclarativeBase):
