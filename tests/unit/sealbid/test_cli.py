@@ -267,7 +267,7 @@ def test_a_published_draw_comes_out_the_same(
 
     path.write_bytes(jcs.encode(given))
     assert run(capsys, "draw", path)[0] == 0
-    path.write_bytes(jcs.encode({**given, "picked": ["0.95"]}))
+    path.write_bytes(jcs.encode({**given, "picked": ["1.00"]}))
     assert "DIFFERENT" in run(capsys, "draw", path)[1]
 
 

@@ -421,3 +421,102 @@ def test_the_verifier_needs_no_more_than_cryptography_and_canonical_json() -> No
 
     others = {"__main__", "_cffi_backend", "cryptography", "rfc8785", "sealbid"}
     assert {name for name in eval(said) if not name.startswith(("_", "sitecustomize"))} <= others
+
+
+def drop_bid(lot: Any) -> None:
+    gone = lot["bids"].pop()["bid"]
+    for factor in lot["factors"]:
+        factor["scores"] = [score for score in factor["scores"] if score["bid"] != gone]
+
+
+def cheaper(lot: Any) -> None:
+    lot["bids"][0]["price"] = "1.00"
+
+
+def corrected_in_silence(lot: Any) -> None:
+    lot["bids"][0].update(price="9500000.00", announced="9600000.00")
+
+
+def kinder_scores(lot: Any) -> None:
+    lot["factors"][0]["scores"][0]["score"] = "30.00"
+
+
+def another_coefficient(lot: Any) -> None:
+    drawn = lot["price"]["benchmark"]["k"]
+    lot["price"]["benchmark"]["k"] = "0.95" if drawn == "0.98" else "0.98"
+
+
+def another_benchmark_set(lot: Any) -> None:
+    lot["price"]["prices"] = lot["price"]["prices"][:2]
+
+
+def another_winner(lot: Any) -> None:
+    lot["winner"] = lot["results"][-1]["bid"]
+
+
+@pytest.mark.parametrize(
+    ("lie", "expected"),
+    [
+        (drop_bid, "exactly the opened bids"),
+        (cheaper, "announced 9600000.00"),
+        (corrected_in_silence, "without a reason"),
+        (kinder_scores, "award_sheets"),
+        (another_coefficient, "award_drawn"),
+        (another_benchmark_set, "not those valid at the opening"),
+        (another_winner, "award_winner"),
+    ],
+)
+def test_an_award_that_is_consistent_in_itself_but_not_with_the_bids_is_found(
+    lie: Callable[[Any], None], expected: str, tmp_path: Path
+) -> None:
+    from sealbid.recompute import recompute
+
+    def act(world: TenderWorld) -> None:
+        world.finish()
+        lot = world.award["lots"][0]
+        lie(lot)
+        if lie is not another_winner:
+            lot.update(recompute(lot))
+            lot["winner"] = lot["results"][0]["bid"]
+        digest = hashlib.sha256(jcs.encode(world.award)).hexdigest()
+        world.log.add("award", {"award_sha256": digest}, "platform")
+
+    assert any(expected in line for line in lying(act, tmp_path))
+
+
+def test_an_award_of_another_tender_is_found(tmp_path: Path) -> None:
+    def act(world: TenderWorld) -> None:
+        world.finish()
+        world.award["tender"] = "other"
+        world.log.add(
+            "award", {"award_sha256": hashlib.sha256(jcs.encode(world.award)).hexdigest()}, "platform"
+        )
+
+    assert any("another tender" in line for line in lying(act, tmp_path))
+
+
+@pytest.mark.parametrize("lie", ["root", "picked"])
+def test_a_draw_from_a_chosen_root_or_with_another_result_is_found(lie: str, tmp_path: Path) -> None:
+    from sealbid import draw
+    from sealbid.octets import unb64
+    from tests.support.evidence import COEFFICIENTS, TENDER
+
+    def act(world: TenderWorld) -> None:
+        close = run_until_close(world)
+        for x in (1, 2, 3):
+            world.release(close, x)
+        nonces = []
+        for bid in sorted(world.bids, key=lambda b: b.id):
+            body = world.opening_of(bid)
+            nonces.append(unb64(body["nonce"]))
+            world.log.add("bid-open", body, "platform")
+        size = close + (2 if lie == "root" else 1)
+        root = world.log.tree.root(size)
+        made = draw.Draw("k-value", TENDER, "k1", root, tuple(nonces))
+        honest = draw.select(made.stream(), COEFFICIENTS, 1)
+        picked = honest if lie == "root" else [next(c for c in COEFFICIENTS if c not in honest)]
+        body = {"kind": "k-value", "draw": "k1", "size": size, "root": root.hex(), "seed": made.seed().hex()}
+        world.log.add("draw-result", {**body, "candidates": COEFFICIENTS, "picked": picked}, "platform")
+
+    expected = {"root": "draw_root", "picked": "draw_result"}[lie]
+    assert any(expected in line for line in lying(act, tmp_path))

@@ -41,8 +41,8 @@ def checkpoint_at(world: TenderWorld, size: int) -> Checkpoint:
     return Checkpoint(world.log.log_key.name, size, world.log.tree.root(size))
 
 
-def kit_of(world: TenderWorld, close: int, last: int) -> ReleaseKit:
-    size = close + 1
+def kit_of(world: TenderWorld, close: int, last: int, size: int = 0) -> ReleaseKit:
+    size = size or close + 1
     note = world.log.notes[size]
 
     def proof(index: int) -> TlogProof:
@@ -342,3 +342,65 @@ def test_a_locked_file_opens_only_for_its_purpose() -> None:
     for cost in (1 << 30, 3, 0):
         with pytest.raises(SealError, match="lockbox_shape"):
             lockbox.unlock(jcs.encode({**jcs.decode(box), "n": cost}), "correct horse", "seed")
+
+
+@pytest.mark.parametrize(
+    ("lie", "why"),
+    [
+        (lambda b: b["withdrawn"].append({"bid": b["bids"][0]["bid"], "leaf": 4}), "withdrawn or late"),
+        (lambda b: b["late"].append({"bid": b["bids"][0]["bid"], "leaf": 4}), "withdrawn or late"),
+        (lambda b: b["bids"][0].update(commit=1), "not the one in the closing"),
+        (lambda b: b["bids"][0].update(parts=["00" * 32]), "another root"),
+        (lambda b: b["bids"][0].update(parts=[]), "malformed"),
+    ],
+)
+def test_condition_d_a_logged_closing_that_lies_is_refused(
+    lie: Callable[[Any], None], why: str, asked: Asked
+) -> None:
+    world = TenderWorld()
+    world.publish()
+    for bidder in "ABC":
+        world.submit(world.seal(bidder, "9000000.00"))
+    close = world.close(lie)
+
+    with pytest.raises(SealError, match=why):
+        decide_release(kit_of(world, close, 3), **{**asked.given, "last_checkpoint": None})
+
+
+def test_condition_d_a_commit_behind_the_closing_is_refused(asked: Asked) -> None:
+    world = TenderWorld()
+    world.publish()
+    late = world.seal("C", "9000000.00")
+    for bidder in "AB":
+        world.submit(world.seal(bidder, "9000000.00"))
+    body = world.commit_body(late)
+    listed = {
+        "bid": late.id,
+        "commit": world.log.tree.size + 1,
+        "complete": 0,
+        "parts": [late.sealed.root.hex()],
+    }
+    close = world.close(lambda b: b["bids"].append(listed))
+    late.commit = world.log.add("bid-commit", body, "x", sign=signer_of(late.bk))
+    world.bids.append(late)
+    shown = kit_of(world, close, 3, size=world.log.tree.size)
+
+    with pytest.raises(SealError, match="after the closing"):
+        decide_release(shown, **{**asked.given, "last_checkpoint": None})
+
+
+def test_condition_d_every_proof_stands_under_the_same_checkpoint(asked: Asked) -> None:
+    world, first = asked.world, asked.kit.bids[0]
+    older = world.log.proof(first.proof.index)
+
+    with pytest.raises(SealError, match="another checkpoint"):
+        asked.decide(kit=swapped(asked, proof=older))
+
+
+def test_condition_b_a_closing_filed_under_another_tender_is_refused(asked: Asked) -> None:
+    with pytest.raises(SealError, match="release_close"):
+        asked.decide(kit=edited_record(asked.kit, tender="other"))
+
+
+def edited_record(kit: ReleaseKit, **changed: Any) -> ReleaseKit:
+    return dataclasses.replace(kit, close={**kit.close, **changed})
