@@ -5,7 +5,6 @@ BIN := $(V)/bin
 SEED ?= 7
 DAYS ?= 30
 SHELL := /bin/sh
-export PYTHONDONTWRITEBYTECODE = 1
 
 .PHONY: run test check simulate replay bench migrate vendor lock clean e2e docs
 

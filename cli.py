@@ -68,7 +68,7 @@ def _serve_demo(args: argparse.Namespace) -> int:
         if not demo.ready.exists():
             print("the demonstration city could not be built; see above", file=sys.stderr)
             return 1
-    crew = serving.Crew()
+    crew = serving.Crew(folder / "log")
     for number in range(3):
         crew.start(f"witness {number + 1}", _witness(demo, number))
     for name in serving.JOBS:
@@ -77,6 +77,8 @@ def _serve_demo(args: argparse.Namespace) -> int:
     crew.start("custodians", _keepers(demo))
     if serving.wait_for(HOST, port):
         _welcome(demo)
+    else:
+        print(f"the web did not answer; its words are in {folder / 'log'}", file=sys.stderr)
     return crew.wait()
 
 
@@ -210,10 +212,23 @@ def docs(_args: argparse.Namespace) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    """The words of the command."""
-    from simulation import replay, run
+APART = {
+    "replay": "Walk historical sealed-bid auctions through the real code.",
+    "simulate": "Run a simulated year and check every promise.",
+}
+"""Words whose modules load only when they are used."""
 
+
+def _complete(one: argparse.ArgumentParser, word: str) -> None:
+    from importlib import import_module
+
+    module = import_module({"replay": "simulation.replay", "simulate": "simulation.run"}[word])
+    module.add_arguments(one)
+    one.set_defaults(deed=module.run)
+
+
+def parser(chosen: str = "") -> argparse.ArgumentParser:
+    """The words of the command; ``chosen`` is the one that was typed."""
     top = argparse.ArgumentParser(prog="sunroad", description=(__doc__ or "").splitlines()[0])
     words = top.add_subparsers(dest="word", required=True, metavar="COMMAND")
 
@@ -251,16 +266,17 @@ def parser() -> argparse.ArgumentParser:
     add("keys", keys)
     add("openapi", openapi)
     add("docs", docs)
-    one = add("replay", replay.run, "Walk historical sealed-bid auctions through the real code.")
-    replay.add_arguments(one)
-    one = add("simulate", run.run, "Run a simulated year and check every promise.")
-    run.add_arguments(one)
+    for word, text in APART.items():
+        one = add(word, None, text)
+        if word == chosen:
+            _complete(one, word)
     return top
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = parser(words[0] if words else "").parse_args(words)
     code: int = args.deed(args)
     return code
 

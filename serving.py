@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -70,9 +71,9 @@ class Crew:
     Children are forked before any thread or connection exists, so each opens its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, logs: Path | None = None) -> None:
         self._children: dict[int, str] = {}
-        self._stopping = False
+        self._logs = logs
 
     def start(self, name: str, run: Child) -> None:
         """Fork a child that runs until it gets SIGTERM."""
@@ -83,6 +84,7 @@ class Crew:
             return
         code = 1
         try:
+            self._write_to(name)
             os.setpgid(0, 0)  # Ctrl-C reaches the parent alone, which then stops everybody in order
             stop = threading.Event()
 
@@ -105,16 +107,25 @@ class Crew:
             self._children[pid] = "web"
             return
         try:
+            self._write_to("web")
             os.setpgid(0, 0)
             web.run()
         finally:
             os._exit(0)
 
+    def _write_to(self, name: str) -> None:
+        """Send a child's words to its own file, where a folder for them was given."""
+        if self._logs is None:
+            return
+        self._logs.mkdir(parents=True, exist_ok=True)
+        file = os.open(self._logs / f"{name.replace(' ', '-')}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+
     def wait(self) -> int:
         """Until a signal or until a child ends by itself; then stop everybody. Returns an exit code."""
 
         def told(_number: int, _frame: FrameType | None) -> None:
-            self._stopping = True
             raise KeyboardInterrupt
 
         signal.signal(signal.SIGTERM, told)
