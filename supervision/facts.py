@@ -48,6 +48,7 @@ class PromisesChecked(Fact):
     kind = "admin-action"
     promises: int
     broken: tuple[str, ...] = ()
+    seen: tuple[str, ...] = private(default=())
 
 
 @dataclass(frozen=True, kw_only=True)

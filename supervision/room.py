@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from kernel.rights import Role
 from kernel.room import NavEntry, Room
-from supervision import log_views, tile_views
+from supervision import desk_views, log_views, panels, tile_views
 from supervision.award import bind_award
 from supervision.doors import views
+from supervision.rights import RIGHTS
 from trading.facts import AwardLetterIssued, LotMoved
 
-VIEWS = (log_views, tile_views)
+VIEWS = (desk_views, log_views, tile_views)
+WATCHERS = (Role.SUPERVISOR,)
 
 room = Room(
     "supervision",
     blueprints=(views,),
+    rights=RIGHTS,
     listeners={AwardLetterIssued: (bind_award,), LotMoved: (bind_award,)},
-    nav=(NavEntry("Verify", "supervision.log_page", icon="shield-check", order=60),),
+    panels=(panels.proof,),
+    nav=(
+        NavEntry("Supervision cockpit", "supervision.cockpit", WATCHERS, icon="gauge", order=10),
+        NavEntry("Promises", "supervision.promises_page", WATCHERS, icon="list-check", order=20),
+        NavEntry("Access log", "supervision.reads_page", WATCHERS, icon="eye", order=30),
+        NavEntry("Verify", "supervision.log_page", icon="shield-check", order=60),
+    ),
 )

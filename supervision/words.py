@@ -1,36 +1,115 @@
-"""Words for record types and stages; their texts are in the catalogues."""
+"""Words for record types, rules, stages and events; their texts are in the catalogues."""
 
 from __future__ import annotations
 
-from kernel.i18n import gettext
+from kernel.i18n import gettext, marked
 
 KINDS = {
-    "genesis": "Log began",
-    "policy": "Sealing policy",
-    "notice": "Notice",
-    "clarification": "Clarification",
-    "custodian-key": "Custodian's key",
-    "custodian-ack": "Custodian's acknowledgement",
-    "bid-commit": "Bid committed",
-    "bid-complete": "Bid complete",
-    "bid-withdraw": "Bid withdrawn",
-    "tender-close": "Bidding closed",
-    "share-release": "Key released",
-    "bid-open": "Bid opened",
-    "draw-commit": "Draw: candidates frozen",
-    "draw-result": "Draw: result",
-    "score-sheet": "Score sheet locked",
-    "report": "Evaluation report",
-    "award": "Award",
-    "objection": "Objection",
-    "decision": "Decision",
-    "sealer-release": "Sealing program released",
-    "key-change": "Platform key changed",
-    "admin-action": "Administration",
-    "tick": "Clock tick",
+    "genesis": marked("Log began"),
+    "policy": marked("Sealing policy"),
+    "notice": marked("Notice"),
+    "clarification": marked("Clarification"),
+    "custodian-key": marked("Custodian's key"),
+    "custodian-ack": marked("Custodian's acknowledgement"),
+    "bid-commit": marked("Bid committed"),
+    "bid-complete": marked("Bid complete"),
+    "bid-withdraw": marked("Bid withdrawn"),
+    "tender-close": marked("Bidding closed"),
+    "share-release": marked("Key released"),
+    "bid-open": marked("Bid opened"),
+    "draw-commit": marked("Draw: candidates frozen"),
+    "draw-result": marked("Draw: result"),
+    "score-sheet": marked("Score sheet locked"),
+    "report": marked("Evaluation report"),
+    "award": marked("Award"),
+    "objection": marked("Objection"),
+    "decision": marked("Decision"),
+    "sealer-release": marked("Sealing program released"),
+    "key-change": marked("Platform key changed"),
+    "admin-action": marked("Administration"),
+    "tick": marked("Clock tick"),
 }
 
 
 def kind_word(kind: str) -> str:
     """What people call a record type, in the current language."""
     return gettext(KINDS.get(kind, kind))
+
+
+RULES = {
+    "SX-01": marked("Documents issued for too few days"),
+    "SX-02": marked("Too little time to prepare bids"),
+    "SX-03": marked("Clarification too near to the deadline"),
+    "SX-04": marked("Objection without an answer in time"),
+    "SX-05": marked("Challenge without an answer in time"),
+    "SX-06": marked("Candidates not published in time"),
+    "SX-07": marked("Publicity shorter than the law asks"),
+    "SX-08": marked("Award letter not issued in time"),
+    "SX-09": marked("Contract not signed in time"),
+    "LC-01": marked("Step skipped or out of order"),
+    "LC-03": marked("Opened with too few bids"),
+    "LC-04": marked("Work went on during an objection"),
+    "LC-07": marked("Confidential data read before its time"),
+}
+
+STAGES = {
+    "tendering": marked("Tendering"),
+    "opening": marked("Opening"),
+    "evaluation": marked("Evaluation"),
+    "standstill": marked("Publicity"),
+    "awarded": marked("Awarded"),
+    "contracted": marked("Contract"),
+    "failed": marked("Failed"),
+    "terminated": marked("Terminated"),
+    "draft": marked("Draft"),
+}
+
+CLOCKS = {
+    "bids_close": marked("Bids close"),
+    "objection_answer": marked("Objection to be answered"),
+    "candidate_publication_days_max": marked("Candidates to be published"),
+    "buyer_decision_days_max": marked("Buyer to decide"),
+    "publicity_end": marked("Publicity ends"),
+    "contract": marked("Contract to be signed"),
+}
+
+EVENTS = {
+    "trading.notice.published": marked("Notice published"),
+    "trading.clarification.published": marked("Clarification published"),
+    "trading.objection.filed": marked("Objection filed"),
+    "trading.objection.answered": marked("Objection answered"),
+    "trading.tender.suspended": marked("Tender suspended"),
+    "trading.tender.resumed": marked("Tender resumed"),
+    "trading.tender.terminated": marked("Tender terminated"),
+    "bidding.tender.closed": marked("Bidding closed"),
+    "bidding.shares.disclosed": marked("Custodian released his key"),
+    "bidding.bids.opened": marked("Bids opened"),
+    "bidding.coefficient.drawn": marked("Coefficient drawn"),
+    "evaluation.experts.drawn": marked("Experts drawn"),
+    "evaluation.report.delivered": marked("Evaluation report delivered"),
+    "trading.award.settled": marked("Award decided"),
+    "supervision.order.issued": marked("Order issued"),
+}
+"""Facts the supervisor's feed shows; none of them tells who bids or how many before the opening."""
+
+COLOURS = {"red": marked("Red light"), "yellow": marked("Yellow light"), "green": marked("Green light")}
+
+
+def rule_word(rule: str) -> str:
+    return gettext(RULES.get(rule, rule))
+
+
+def stage_word(stage: str) -> str:
+    return gettext(STAGES.get(stage, stage))
+
+
+def clock_word(what: str) -> str:
+    return gettext(CLOCKS.get(what, what))
+
+
+def event_word(name: str) -> str:
+    return gettext(EVENTS.get(name, name))
+
+
+def colour_word(colour: str) -> str:
+    return gettext(COLOURS.get(colour, colour))

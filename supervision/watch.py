@@ -1,0 +1,263 @@
+"""What the supervisor watches: every published tender as a value for the lights. Bulk queries, no bid content.
+
+Source: rules.md §6.1 (what a supervisor may see live).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from bidding.models import Bid, OpenedPart, Opening
+from evaluation.models import EvaluationReport
+from kernel import calendar as calendars
+from kernel.ledger.models import FactRow, LogRecord
+from supervision.log_queries import DONE
+from supervision.rules import lights as rules
+from supervision.rules.lights import Clarified, Clock, Light, LotWatch, Moved, Objected, Read, Watched
+from trading.actions.notices import law_of
+from trading.models import Lot, Notice, Objection, Tender
+from trading.procedures import OPEN, PROCEDURES
+from trading.rules.lifecycle import FINAL
+
+FACTS = (
+    "trading.notice.published",
+    "trading.clarification.published",
+    "trading.objection.filed",
+    "trading.lot.moved",
+    "bidding.tender.closed",
+    "evaluation.report.delivered",
+    "trading.award.settled",
+    "evaluation.names.read",
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A recorded fact with its place in the log."""
+
+    name: str
+    at: datetime
+    body: Mapping[str, Any]
+    entry: int | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One tender under watch, with its lights and clocks at an instant."""
+
+    tender: Tender
+    watched: Watched
+    lights: tuple[Light, ...]
+    clocks: tuple[Clock, ...]
+    stage: str
+
+    @property
+    def colour(self) -> rules.Colour:
+        return rules.colour_of(self.lights)
+
+
+def cases(session: Session, now: datetime, *, codes: Sequence[str] = (), ended: bool = False) -> list[Case]:
+    """Tenders under watch: published and not ended, or exactly those named."""
+    query = sa.select(Tender).where(Tender.published_at.is_not(None)).order_by(Tender.published_at.desc())
+    if codes:
+        query = query.where(Tender.code.in_(codes))
+    tenders = [
+        tender
+        for tender in session.scalars(query).unique()
+        if codes or ended or any(lot.stage not in FINAL for lot in tender.lots)
+    ]
+    told = _told(session, [tender.code for tender in tenders])
+    ids = [tender.id for tender in tenders]
+    objections = _by_tender(session.scalars(sa.select(Objection).where(Objection.tender_id.in_(ids))))
+    notices = _by_tender(
+        session.scalars(
+            sa.select(Notice)
+            .where(Notice.tender_id.in_(ids), Notice.kind == "candidates")
+            .order_by(Notice.published_at)
+        ).unique()
+    )
+    reports = _by_tender(
+        session.scalars(
+            sa.select(EvaluationReport)
+            .where(EvaluationReport.tender_id.in_(ids))
+            .order_by(EvaluationReport.version)
+        )
+    )
+    counts = _counts(session, ids)
+    found = []
+    for tender in tenders:
+        watched = _watched(
+            tender,
+            now,
+            told[tender.code],
+            objections[tender.id],
+            notices[tender.id],
+            reports[tender.id],
+            counts,
+        )
+        found.append(
+            Case(
+                tender,
+                watched,
+                tuple(rules.lights(watched, now)),
+                tuple(rules.clocks(watched, now)),
+                stage_of(tender),
+            )
+        )
+    return found
+
+
+def stage_of(tender: Tender) -> str:
+    """The stage the tender counts under: that of its least advanced living lot."""
+    living = [lot.stage for lot in tender.lots if lot.stage not in FINAL] or [lot.stage for lot in tender.lots]
+    order = list(type(living[0]))
+    return min(living, key=order.index).value
+
+
+def _by_tender(rows: Iterable[Any]) -> dict[UUID, list[Any]]:
+    found: dict[UUID, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.tender_id].append(row)
+    return found
+
+
+def _told(session: Session, codes: Sequence[str]) -> dict[str, list[Told]]:
+    found: dict[str, list[Told]] = defaultdict(list)
+    rows = session.execute(
+        sa.select(FactRow.tender, FactRow.name, FactRow.at, FactRow.body, LogRecord.idx)
+        .join(LogRecord, LogRecord.id == FactRow.record_id)
+        .where(FactRow.tender.in_(codes), FactRow.name.in_(FACTS))
+        .order_by(FactRow.at, FactRow.seq)
+    )
+    for code, name, at, body, index in rows:
+        found[code].append(Told(name, at, body, index))
+    return found
+
+
+def _counts(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
+    """Per lot of a closed tender: bids in time, and bids opened. Before the close nothing is counted."""
+    listed = {
+        entry["bid"]
+        for opening in session.scalars(sa.select(Opening).where(Opening.tender_id.in_(ids)))
+        for entry in opening.close_body["bids"]
+    }
+    delivered: dict[UUID, int] = defaultdict(int)
+    if listed:
+        for code, lot_id in session.execute(sa.select(Bid.code, Bid.lot_id).where(Bid.tender_id.in_(ids))):
+            delivered[lot_id] += code in listed
+    opened = dict(
+        session.execute(
+            sa.select(OpenedPart.lot_id, sa.func.count(sa.distinct(OpenedPart.bid_id)))
+            .where(OpenedPart.tender_id.in_(ids), OpenedPart.ok.is_(True))
+            .group_by(OpenedPart.lot_id)
+        )
+        .tuples()
+        .all()
+    )
+    return {lot_id: (delivered[lot_id], opened.get(lot_id, 0)) for lot_id in {*delivered, *opened}}
+
+
+def _watched(
+    tender: Tender,
+    now: datetime,
+    told: Sequence[Told],
+    objections: Sequence[Objection],
+    candidates: Sequence[Notice],
+    reports: Sequence[EvaluationReport],
+    counts: Mapping[UUID, tuple[int, int]],
+) -> Watched:
+    procedure = PROCEDURES.get(tender.procedure, OPEN)
+    numbers = {str(lot.id): lot.number for lot in tender.lots}
+    entries = {(one.name, one.body.get("objection", "")): one.entry for one in told}
+    decided = all(lot.stage in DONE for lot in tender.lots)
+    decided_at = max((lot.awarded_at for lot in tender.lots if lot.awarded_at), default=None) if decided else None
+    return Watched(
+        law=law_of(tender, now),
+        calendar=calendars.official(),
+        documents_row=procedure.documents,
+        tendering_row=procedure.tendering,
+        documents_from_at=tender.documents_from_at,
+        documents_until_at=tender.documents_until_at,
+        bids_close_at=tender.bids_close_at,
+        notice_entry=next((one.entry for one in told if one.name == FACTS[0]), None),
+        close_entry=next((one.entry for one in told if one.name == "bidding.tender.closed"), None),
+        clarifications=tuple(
+            Clarified(one.at, datetime.fromisoformat(one.body["bids_close_at"]), one.entry)
+            for one in told
+            if one.name == "trading.clarification.published" and one.body.get("affects_bids")
+        ),
+        objections=tuple(
+            Objected(
+                str(one.id)[-8:],
+                one.matter,
+                one.filed_at,
+                one.answered_at,
+                one.in_time,
+                entries.get(("trading.objection.filed", str(one.id))),
+            )
+            for one in objections
+        ),
+        moves=tuple(
+            Moved(numbers.get(one.body["lot"], 0), one.body["move"], one.body["stage"], one.at, one.entry)
+            for one in told
+            if one.name == "trading.lot.moved"
+        ),
+        reads=tuple(
+            Read("names", one.at, decided_at, str(one.body.get("purpose", "")), one.entry)
+            for one in told
+            if one.name == "evaluation.names.read"
+        ),
+        lots=tuple(_lot(lot, told, candidates, reports, counts) for lot in tender.lots),
+    )
+
+
+def _lot(
+    lot: Lot,
+    told: Sequence[Told],
+    candidates: Sequence[Notice],
+    reports: Sequence[EvaluationReport],
+    counts: Mapping[UUID, tuple[int, int]],
+) -> LotWatch:
+    delivered, opened = counts.get(lot.id, (0, 0))
+    report = next((one for one in reversed(reports) if one.lot_id == lot.id), None)
+    notice = next((one for one in reversed(candidates) if one.lot_id == lot.id), None)
+    if report is not None and notice is not None and notice.published_at < report.made_at:
+        notice = None  # candidates of an earlier report do not answer for this one
+    signed = next((one for one in reversed(told) if _names(one, "trading.lot.moved", lot, move="contract")), None)
+    return LotWatch(
+        number=lot.number,
+        stage=lot.stage,
+        delivered=delivered,
+        opened=opened,
+        reported_at=report.delivered_at if report else None,
+        candidates_at=notice.published_at if notice else None,
+        publicity_until_at=lot.standstill_until_at if notice else None,
+        awarded_at=lot.awarded_at,
+        contracted_at=signed.at if signed else None,
+        report_entry=_entry(told, "evaluation.report.delivered", lot),
+        candidates_entry=next(
+            (one.entry for one in reversed(told) if notice is not None and one.body.get("notice") == str(notice.id)),
+            None,
+        ),
+        award_entry=_entry(told, "trading.award.settled", lot),
+    )
+
+
+def _names(one: Told, name: str, lot: Lot, **body: str) -> bool:
+    return (
+        one.name == name
+        and one.body.get("lot") == str(lot.id)
+        and all(one.body.get(key) == value for key, value in body.items())
+    )
+
+
+def _entry(told: Sequence[Told], name: str, lot: Lot) -> int | None:
+    return next((one.entry for one in reversed(told) if _names(one, name, lot)), None)
