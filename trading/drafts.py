@@ -22,7 +22,9 @@ from trading.terms import parse_terms
 
 STEPS = ("basics", "lots", "terms", "dates", "documents", "sealing", "review")
 
-_NARROW = re.compile(r"(本市|本省|本县|本区|本地|当地)[^。；;，,]{0,8}(注册|设立|纳税|业绩|社保|分支机构|办事处)")
+_NARROW = re.compile(
+    r"(本市|本省|本县|本区|本地|当地)[^。；;，,]{0,8}(注册|设立|纳税|业绩|社保|分支机构|办事处)"
+)
 _OFFICE_HOUR = time(9, 0)
 _CLOSE_HOUR = time(9, 30)
 
@@ -46,7 +48,9 @@ class Check:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def draft_checks(tender: Tender, law: Rulebook, *, files: int, now: datetime, calendar: Calendar) -> list[Check]:
+def draft_checks(
+    tender: Tender, law: Rulebook, *, files: int, now: datetime, calendar: Calendar
+) -> list[Check]:
     """Everything publishing will look at, and what only deserves a second look.
 
     Source: 招标投标法 第十六条, 第十九条, 第二十四条; 招标投标法实施条例 第二十六条, 第三十二条.
@@ -60,7 +64,7 @@ def draft_checks(tender: Tender, law: Rulebook, *, files: int, now: datetime, ca
             "lots" if tender.lots else "lots_none",
             "招标投标法实施条例 第二十七条",
             {"count": len(tender.lots)},
-        )
+        ),
     ]
     found.append(_qualification(tender))
     found.extend(_terms(tender, law))
@@ -69,7 +73,13 @@ def draft_checks(tender: Tender, law: Rulebook, *, files: int, now: datetime, ca
         if result.rule != "order" or result.verdict is not Verdict.OK:
             found.append(_date(result))
     found.append(
-        Check("documents", "g" if files else "r", "files" if files else "files_none", "招标投标法 第十九条", {"count": files})
+        Check(
+            "documents",
+            "g" if files else "r",
+            "files" if files else "files_none",
+            "招标投标法 第十九条",
+            {"count": files},
+        )
     )
     sealed = tender.policy_digest is not None
     found.append(Check("sealing", "g" if sealed else "r", "sealed" if sealed else "sealed_not"))
@@ -96,9 +106,17 @@ def _terms(tender: Tender, law: Rulebook) -> list[Check]:
     try:
         cautions = require_lawful_terms(law, tender, terms)
     except NotValid as no:
-        return [Check("dates" if no.field == "bond" else "terms", "r", no.code, no.source or "", dict(no.details))]
+        return [
+            Check("dates" if no.field == "bond" else "terms", "r", no.code, no.source or "", dict(no.details))
+        ]
     found = [
-        Check("dates" if one.code == "bond_too_high" else "terms", "y", one.code, one.source or "", dict(one.details))
+        Check(
+            "dates" if one.code == "bond_too_high" else "terms",
+            "y",
+            one.code,
+            one.source or "",
+            dict(one.details),
+        )
         for one in cautions
     ]
     if terms.method in ("comprehensive", "gp_scoring"):
@@ -153,15 +171,33 @@ def _at(day: datetime, clock: time, like: datetime) -> datetime:
 def first_terms(regime: str, category: str) -> dict[str, Any]:
     """Terms a new draft begins with, sound in its regime; the buyer changes them."""
     review = [
-        {"id": "r1", "name": "投标文件签章", "name_en": "Bid signed and sealed", "clause": "3.1", "ground": "RJ-01"},
+        {
+            "id": "r1",
+            "name": "投标文件签章",
+            "name_en": "Bid signed and sealed",
+            "clause": "3.1",
+            "ground": "RJ-01",
+        },
         {"id": "r2", "name": "资质条件", "name_en": "Qualification", "clause": "1.4", "ground": "RJ-03"},
-        {"id": "r3", "name": "投标报价不超过最高限价", "name_en": "Price not above the ceiling", "clause": "3.2", "ground": "RJ-05"},
+        {
+            "id": "r3",
+            "name": "投标报价不超过最高限价",
+            "name_en": "Price not above the ceiling",
+            "clause": "3.2",
+            "ground": "RJ-05",
+        },
     ]
-    panel = {"seats": 5, "buyer_seats": 1, "specialty": {"works": "civil", "goods": "goods"}.get(category, "services")}
+    panel = {
+        "seats": 5,
+        "buyer_seats": 1,
+        "specialty": {"works": "civil", "goods": "goods"}.get(category, "services"),
+    }
     if regime == "GP":
         weight = {"goods": "30", "services": "10"}.get(category, "30")
         rest = str(100 - int(weight))
-        factors = [{"id": "f1", "name": "技术与服务方案", "name_en": "Technical and service proposal", "max": rest}]
+        factors = [
+            {"id": "f1", "name": "技术与服务方案", "name_en": "Technical and service proposal", "max": rest}
+        ]
         price: dict[str, Any] = {"formula": "ratio", "weight": weight}
         return {"method": "gp_scoring", "price": price, "factors": factors, "review": review, "panel": panel}
     price = {

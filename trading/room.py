@@ -1,6 +1,23 @@
 """The tender room's whole offer on one screen."""
 
-from kernel.room import Room
+from kernel.rights import Role
+from kernel.room import NavEntry, Room
+from trading.api import api
+from trading.promises import PROMISES
 from trading.rights import RIGHTS
+from trading.search import install_search
+from trading.views import views
 
-room = Room("trading", rights=RIGHTS)
+room = Room(
+    "trading",
+    blueprints=(views, api),
+    rights=RIGHTS,
+    promises=PROMISES,
+    schema=(install_search,),
+    nav=(
+        NavEntry("Notices", "trading.notices", (), "list-search", 10),
+        NavEntry("Guide", "trading.guides", (), "book", 90),
+        NavEntry("Workbench", "trading.my_desk", (Role.BUYER, Role.AGENT, Role.BIDDER), "home", 5),
+        NavEntry("New project", "trading.new_project", (Role.BUYER, Role.AGENT), "file-plus", 6),
+    ),
+)

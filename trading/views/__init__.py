@@ -1,0 +1,13 @@
+"""Doors of the trading room for people: public pages, the buyer's and the bidder's desks, guide pages."""
+
+from trading.views import bidder, buyer, guide, public, questions, wizard
+from trading.views.doors import views
+
+assert bidder
+assert buyer
+assert guide
+assert public
+assert questions
+assert wizard
+
+__all__ = ["views"]
