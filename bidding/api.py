@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from flask import Blueprint, Response, request
+from sqlalchemy.orm import Session
 
 from bidding import proofs, queries
 from bidding.actions import custody, releasing, submission, unsealing
@@ -25,6 +27,7 @@ from bidding.models import Release
 from bidding.upload import blocks_from, parse_range
 from kernel.errors import NotFound, NotNow, NotValid
 from kernel.facts import plain
+from kernel.ledger import book, trust
 from kernel.web import actor, begin, me, platform, read
 from kernel.web.openapi import Answer, Shown, endpoint
 from sealbid.errors import SealError
@@ -118,6 +121,15 @@ def keys(code: str) -> Response:
     with read() as session:
         tender = queries.tender_by_code(session, code, platform().outside.clock.now(), actor())
         return _canonical(proofs.keys_answer(session, tender))
+
+
+@api.get("/tenders/<code>/trust")
+@endpoint("The log and witnesses as a C2SP tlog-policy", answers={200: "text/plain"}, tag="sealing")
+def trust_file(code: str) -> Response:
+    """The same text stands in every policy; compare it with what the witnesses themselves publish."""
+    with read() as session:
+        queries.tender_by_code(session, code, platform().outside.clock.now(), actor())
+    return Response(trust.trust_text(platform().settings), mimetype="text/plain")
 
 
 @api.post("/tenders/<code>/bids")
@@ -360,9 +372,7 @@ def release(code: str, body: ReleaseStep) -> Answer:
     return Answer(Placed(leaf=proofs.settle(platform(), record_id)))
 
 
-def _promised(session: Any, tender_id: Any, x: int, step: Disclosure) -> Release:
-    from kernel.ledger import book
-
+def _promised(session: Session, tender_id: UUID, x: int, step: Disclosure) -> Release:
     for part in releasing.promised(session, tender_id, x):
         if book.place_of(session, part.record_id) == step.release:
             return part

@@ -10,10 +10,13 @@ from bidding.actions.submission import bid_by_code
 from bidding.api import api
 from bidding.facts import SecretOffered, SharesDisclosed
 from bidding.models import Opening
+from bidding.panels import PANELS
 from bidding.promises import PROMISES
 from bidding.rights import RIGHTS
+from bidding.views import views
 from kernel.platform import Platform
-from kernel.room import Deadline, Room
+from kernel.rights import Role
+from kernel.room import Deadline, NavEntry, Room
 from trading.facts import ClarificationPublished, DraftChanged, TenderDrafted, TenderResumed
 from trading.models import Tender
 
@@ -37,7 +40,7 @@ _heard: dict[Any, Any] = {SharesDisclosed: (_shares_came,), SecretOffered: (_sec
 
 room = Room(
     "bidding",
-    blueprints=(api,),
+    blueprints=(api, views),
     rights=RIGHTS,
     deadlines=(
         Deadline(Tender, close_moment, lambda work, key: _done(close_tender(work, key))),
@@ -50,5 +53,10 @@ room = Room(
         TenderResumed: (renew_policy,),
     },
     promises=PROMISES,
+    nav=(
+        NavEntry("My bids", "bidding.bids", (Role.BIDDER,), "file-check", 30),
+        NavEntry("Key custody", "bidding.custody", (Role.CUSTODIAN,), "key", 40),
+    ),
+    panels=PANELS,
     heard=_heard,
 )

@@ -1,0 +1,88 @@
+"""What this room adds to other rooms' pages: the way to bid, the opening, seal and custodians."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from bidding import queries
+from bidding.actions.closing import opening_of
+from bidding.models import Opening
+from bidding.rights import runs_tender
+from bidding.rules.states import OpeningState
+from bidding.views.base import seat_text
+from kernel.rights import Actor, Role
+from kernel.web import platform
+from kernel.web.panels import Filling, panel
+from trading.models import Tender
+
+
+def _base(**values: Any) -> dict[str, Any]:
+    return {"seat_text": seat_text, "now": platform().outside.clock.now(), **values}
+
+
+@panel("tender-action", "bid", order=20)
+def bid_here(session: Session, tender: Any, actor: Actor) -> Filling:
+    """The main action: bid while bids are accepted, the hall afterwards."""
+    now = platform().outside.clock.now()
+    if tender.published_at is None:
+        return None
+    mine = (
+        queries.bids_here(session, tender.id, actor.org_id) if actor.org_id and actor.has(Role.BIDDER) else []
+    )
+    closed = now >= tender.bids_close_at
+    return "bidding/panel_action.html", _base(
+        tender=tender, closed=closed, may_bid=queries.may_bid(tender, actor, now), mine=mine[:1]
+    )
+
+
+@panel("tender", "opening", "Opening", order=40)
+def opening_tab(session: Session, tender: Any, actor: Actor) -> Filling:
+    """How the opening stands; before the deadline only when and who keeps the keys."""
+    policy = queries.policy_view(session, tender)
+    if tender.published_at is None or policy is None:
+        return None
+    return "bidding/panel_opening.html", _base(
+        tender=tender, policy=policy, opening=opening_of(session, tender.id)
+    )
+
+
+@panel("wizard", "seal", "Seal and custodians", order=20)
+def seal_and_custodians(session: Session, tender: Any, actor: Actor) -> Filling:
+    """For the buyer: which custodian has stated his key, and the fingerprint for the notice."""
+    if tender is None or not runs_tender(actor, tender):
+        return None
+    now = platform().outside.clock.now()
+    return "bidding/panel_seal.html", _base(
+        tender=tender,
+        rows=queries.seats_view(session, tender, now),
+        policy=queries.policy_view(session, tender),
+    )
+
+
+@panel("desk", "custody", order=30)
+def custody_due(session: Session, _subject: Any, actor: Actor) -> Filling:
+    """For a custodian: what is due."""
+    if not actor.has(Role.CUSTODIAN) or actor.org_id is None:
+        return None
+    rows = [one for one in queries.my_seats(session, actor.org_id, platform().outside.clock.now()) if one.due]
+    return ("bidding/panel_custody.html", _base(rows=rows)) if rows else None
+
+
+@panel("home", "openings", order=30)
+def openings_today(session: Session, _subject: Any, actor: Actor) -> Filling:
+    """Openings that are being held now."""
+    held = session.execute(
+        sa.select(Tender, Opening)
+        .join(Opening, Opening.tender_id == Tender.id)
+        .where(Opening.state.in_((OpeningState.RELEASING, OpeningState.OPENED)))
+        .order_by(Opening.closed_at.desc())
+        .limit(5)
+    ).unique()
+    pairs = [(tender, opening) for tender, opening in held]
+    return ("bidding/panel_openings.html", _base(pairs=pairs)) if pairs else None
+
+
+PANELS = (bid_here, opening_tab, seal_and_custodians, custody_due, openings_today)

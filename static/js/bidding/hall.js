@@ -1,0 +1,104 @@
+/**
+ * Keeps the opening hall fresh: asks for its version, and when it grew takes the changed regions from the page itself.
+ * Newly opened rows appear one after another, in the drawn order; the server has them all, this is only the ceremony.
+ */
+import { connection } from "../ui/room.js";
+import { now } from "../ui/time.js";
+
+const hall = document.getElementById("hall");
+const speak = () => document.getElementById("speak");
+const [CALM, LIVELY, REVEAL] = [8000, 2000, 1100];
+let attempt = 0;
+let aloud = false;
+
+/** The page again, parsed by the browser without running anything in it. */
+const fresh = () =>
+  new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", location.pathname + location.search);
+    request.responseType = "document";
+    request.timeout = 15_000;
+    request.onload = () => (request.status === 200 && request.response ? resolve(request.response) : reject(new Error("status")));
+    request.onerror = request.ontimeout = () => reject(new Error("network"));
+    request.send();
+  });
+
+const typing = (region) => [...region.querySelectorAll("textarea")].some((area) => area.value || area === document.activeElement);
+const calmly = matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+function say(row) {
+  if (!aloud || !window.speechSynthesis) return;
+  const words = new SpeechSynthesisUtterance(row.dataset.say);
+  words.lang = document.documentElement.lang;
+  speechSynthesis.speak(words);
+}
+
+/** Replace sealed rows by opened ones in order; resolves when the last one is open. */
+async function reveal(next) {
+  const rows = [...next.querySelectorAll("tr[data-row-state]")];
+  for (const row of rows) {
+    const old = document.getElementById(row.id);
+    const opens = old && old.dataset.rowState === "sealed" && row.dataset.rowState !== "sealed";
+    if (!opens) continue;
+    const shown = document.importNode(row, true);
+    shown.classList.add("sr-row-opening");
+    old.replaceWith(shown);
+    const count = document.querySelector("[data-opened-count]");
+    if (count) count.textContent = String(document.querySelectorAll('tr[data-row-state]:not([data-row-state="sealed"])').length);
+    say(shown);
+    if (!calmly) await new Promise((resolve) => setTimeout(resolve, REVEAL));
+  }
+}
+
+async function renew() {
+  const page = await fresh();
+  const next = page.getElementById("hall");
+  if (!next) return location.reload();
+  const missing = [...next.querySelectorAll("[data-live]")].some(({ dataset }) => !hall.querySelector(`[data-live="${dataset.live}"]`));
+  const other = ["sign", "object"].some((name) => Boolean(next.querySelector(`form[action*="${name}"]`)) !== Boolean(hall.querySelector(`form[action*="${name}"]`)));
+  const record = next.querySelector('[data-live="record"]');
+  if (record && hall.querySelector('[data-live="record"]')) await reveal(record);
+  if ((missing || other) && ![...hall.querySelectorAll("textarea")].some((area) => area.value)) return location.reload();
+  for (const region of next.querySelectorAll("[data-live]")) {
+    const old = hall.querySelector(`[data-live="${region.dataset.live}"]`);
+    if (!old || typing(old)) continue;
+    old.replaceWith(document.importNode(region, true));
+  }
+  Object.assign(hall.dataset, { version: next.dataset.version, stage: next.dataset.stage });
+  offerVoice();
+}
+
+async function look() {
+  const sent = performance.now();
+  try {
+    const { version, stage, stateUrl } = hall.dataset;
+    const answer = await fetch(`${stateUrl}?version=${version}&stage=${stage}`, { headers: { Accept: "application/json" }, cache: "no-store" });
+    if (!answer.ok) throw new Error("status");
+    const found = await answer.json();
+    const delay = performance.now() - sent;
+    attempt = 0;
+    connection(delay > 500 ? "slow" : "good", { delay });
+    if (!found.same) await renew();
+  } catch {
+    attempt += 1;
+    connection("lost", { attempt });
+  }
+  const left = Date.parse(hall.dataset.opens) - (now() ?? 0);
+  const lively = ["closing", "releasing", "opened"].includes(hall.dataset.stage) || left < 60_000;
+  setTimeout(look, (attempt ? Math.min(1000 * 2 ** attempt, 15_000) : lively ? LIVELY : CALM) * (0.9 + Math.random() / 5));
+}
+
+function offerVoice() {
+  const button = speak();
+  if (!button || !window.speechSynthesis) return;
+  button.hidden = false;
+  button.setAttribute("aria-pressed", String(aloud));
+  button.onclick = () => {
+    aloud = !aloud;
+    button.setAttribute("aria-pressed", String(aloud));
+    if (!aloud) speechSynthesis.cancel();
+  };
+}
+
+offerVoice();
+look();

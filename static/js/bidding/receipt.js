@@ -1,0 +1,165 @@
+/**
+ * The receipt page: checks the proof in this browser, rehearses the opening, withdraws, offers the bidder's own key.
+ * Source: spec sealing §6, §6.1, §8.5.
+ */
+import { ask } from "../ui/dialog.js";
+import * as seal from "../seal/index.js";
+import { download, get, pageData, post, sentence } from "./calls.js";
+import { secretOfCode, unlock } from "./lockbox.js";
+import { verifyProof } from "./proof.js";
+
+const kit = pageData();
+const words = pageData("page-words");
+const $ = (id) => document.getElementById(id);
+const refuse = (code) => Object.assign(new Error(code), { code });
+
+function light(colour, text) {
+  const node = $(`light-${colour}`).content.cloneNode(true);
+  node.querySelector("span > span").textContent = text;
+  return node;
+}
+
+function fail(error) {
+  $("trouble").hidden = false;
+  $("trouble").querySelector("[data-trouble]").textContent = sentence(error, words);
+}
+
+// ---------- the proof ----------
+function climbStep(title, code, kind = "") {
+  const [item, box] = [document.createElement("li"), document.createElement("b")];
+  if (kind) item.className = kind;
+  box.textContent = title;
+  item.append(box);
+  if (code) {
+    const hash = document.createElement("code");
+    hash.textContent = code;
+    item.append(hash);
+  }
+  $("climb").append(item);
+}
+
+function drawClimb({ hashes, root, size, witnesses, index }) {
+  const short = (bytes) => seal.hex(bytes).slice(0, 6);
+  const shown = hashes.slice(0, 3);
+  while ($("climb").children.length > 1) $("climb").lastElementChild.remove();
+  shown.forEach((hash, at) => climbStep(`${words.step} ${at + 1}`, short(hash)));
+  if (hashes.length > shown.length) climbStep(`… ${hashes.length - shown.length} ${words.more}`, "");
+  climbStep(words.root, seal.b64(root).slice(0, 12), "sr-climb-root");
+  const seen = witnesses.length ? witnesses.join(", ") : words.nobody;
+  $("proof-note").textContent = `${words.size} ${size} · #${index} · ${words.seen} ${seen}`;
+}
+
+/** Check signature, record and proof; until witnesses have signed, look again every few seconds. */
+async function checkReceipt(tries = 0) {
+  const receipt = await (await get(kit.receipt)).json();
+  const { sig, ...body } = receipt;
+  try {
+    await seal.verify(sig, "receipt", body, seal.unb64(kit.platform_key));
+  } catch {
+    throw refuse("receipt_forged");
+  }
+  if (receipt.record.body.bid !== kit.bid) throw refuse("receipt_forged");
+  if (!receipt.proof) $("proof-light").replaceChildren(light("n", words.stored));
+  else {
+    const found = await verifyProof(receipt.record, receipt.proof, kit.trust);
+    if ($("climb")) drawClimb(found);
+    $("proof-light").replaceChildren(found.witnessed ? light("g", words.verified) : light("i", words.logged));
+    $("proof-light").dataset.state = found.witnessed ? "witnessed" : "logged";
+    if (found.witnessed && tries > 0) location.reload();
+    if (found.witnessed) return;
+  }
+  if (tries < 60) setTimeout(() => checkReceipt(tries + 1).catch(fail), 3000);
+}
+
+// ---------- the bidder's own key ----------
+async function keyFile(form) {
+  const [file] = form.elements.namedItem("sbkey").files;
+  if (!file) throw refuse("lockbox_shape");
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const found = seal.jcs.decode(await unlock(bytes, form.elements.namedItem("passphrase").value, "bid-secret"));
+  if (found.bid !== kit.bid) throw refuse("wrong_bid");
+  return found;
+}
+
+async function rehearse(form) {
+  const key = await keyFile(form);
+  const said = $("key-said");
+  const place = $("rehearsal");
+  const list = document.createElement("ul");
+  list.className = "sr-hall-list mt-3";
+  for (const { part, root, blocks, size } of kit.parts) {
+    let done = 0;
+    said.textContent = words.loading;
+    const blob = await download(kit.base, part, blocks, (bytes) => {
+      done += bytes;
+      said.textContent = `${words.loading} ${part} ${Math.round((100 * done) / size)}%`;
+    });
+    said.textContent = words.opening;
+    const mine = key.parts.find((one) => one.part === part);
+    const opened = await seal.openWithSecret(blob, seal.unb64(mine.secret), { lock: seal.unb64(mine.lock), root: seal.unhex(root) });
+    const { manifest } = await seal.readBundle(opened.plain);
+    const lines = [...Object.entries(manifest.opening).map(([name, value]) => `${name}: ${value}`), ...manifest.files.map(({ name }) => name)];
+    for (const text of lines) {
+      const [item, word] = [document.createElement("li"), document.createElement("span")];
+      word.textContent = `${part} · ${text}`;
+      item.append(word);
+      list.append(item);
+    }
+  }
+  place.replaceChildren(light("g", words.opens), list);
+  place.hidden = false;
+  said.textContent = "";
+}
+
+/** A key of 32 raw bytes, as WebCrypto reads one: PKCS#8 around the seed. */
+const importBidKey = (seed) => {
+  const head = Uint8Array.from([0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20]);
+  const pkcs8 = new Uint8Array(48);
+  pkcs8.set(head);
+  pkcs8.set(seed, 16);
+  return crypto.subtle.importKey("pkcs8", pkcs8, { name: "Ed25519" }, true, ["sign"]);
+};
+
+async function withdraw(form) {
+  const key = await keyFile(form);
+  if (!(await ask(words.sure, words.yes, words.no))) return;
+  const privateKey = await importBidKey(seal.unb64(key.bk, 32));
+  const jwk = await crypto.subtle.exportKey("jwk", privateKey);
+  const publicRaw = seal.unb64(`${jwk.x.replaceAll("-", "+").replaceAll("_", "/")}=`, 32);
+  const body = { bid: kit.bid, commit_leaf: kit.commit_leaf };
+  const sig = await seal.ed25519Signer(privateKey, publicRaw)("bid-withdraw", body);
+  await post(`${kit.base}/withdraw`, { body, sig });
+  location.reload();
+}
+
+async function offer(form) {
+  const lines = (form.elements.namedItem("code")?.value ?? "").split("\n").map((line) => line.trim()).filter(Boolean);
+  const key = lines.length ? null : await keyFile(form);
+  for (const [at, { part }] of kit.parts.entries()) {
+    const mine = key?.parts.find((one) => one.part === part);
+    const secret = mine ? mine.secret : seal.b64(await secretOfCode(part, lines[at] ?? ""));
+    await post(`${kit.base}/secret`, { part, secret, lock: mine?.lock ?? "" });
+  }
+  $("key-said").textContent = words.offered;
+}
+
+$("key-form")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  $("trouble").hidden = true;
+  const { submitter, target: form } = event;
+  submitter.disabled = true;
+  try {
+    await { rehearse, withdraw, offer }[submitter.value](form);
+  } catch (error) {
+    $("key-said").textContent = "";
+    fail(error);
+  } finally {
+    submitter.disabled = false;
+  }
+});
+
+$("print").addEventListener("click", () => print());
+checkReceipt().catch((error) => {
+  $("proof-light").replaceChildren(light("r", sentence(error, words)));
+  fail(error);
+});
