@@ -9,9 +9,12 @@ from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
 import sqlalchemy as sa
+import structlog
 
 from kernel.outbox.models import Message
 from kernel.platform import Platform
+
+log = structlog.get_logger("sunroad.courier")
 
 PAUSES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=12))
 
@@ -50,8 +53,13 @@ def deliver(platform: Platform, render: Renderer, *, limit: int = 50) -> int:
         claimed = _claim(platform)
         if claimed is None:
             break
-        subject, text = render(claimed.template, claimed.lang, claimed.params)
         trouble = ""
+        try:
+            subject, text = render(claimed.template, claimed.lang, claimed.params)
+        except Exception as bug:  # one message that cannot be written holds up no other
+            log.exception("mail_unwritable", template=claimed.template, message=str(claimed.id))
+            _settle(platform, claimed, f"{type(bug).__name__}: {bug}")
+            continue
         try:
             platform.outside.mail.send(to=claimed.to, subject=subject, text=text, message_id=str(claimed.id))
         except (OSError, smtplib.SMTPException) as error:
