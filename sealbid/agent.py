@@ -8,7 +8,8 @@ not seen.
 Source: sealing specification §6.1 (custodian-ack), §8 step 2.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -153,7 +154,8 @@ def decide_release(
 
     Raises:
         SealError: ``release_early`` (a); ``release_close``, ``release_rollback`` or what
-            proofs refuse (b); ``release_too_few`` (c); ``release_bid`` naming the bid (d);
+            proofs refuse (b); ``release_too_few`` (c), counted
+            lot by lot: of a lot with too few bids no share leaves; ``release_bid`` naming the bid (d);
             ``release_part`` (e); ``release_unapproved`` (f).
 
     Source: sealing specification §8 step 2 (a)–(f).
@@ -174,11 +176,14 @@ def decide_release(
         raise SealError("release_part", f"the part {kit.part!r} is not due at this stage")
     if not approved:
         raise SealError("release_unapproved", "nobody confirmed this release")
+    crowded = _lots_with_enough(shown.values(), policy.min_bids)
+    if not crowded:
+        raise SealError("release_too_few", f"no lot has {policy.min_bids} bids: they stay sealed")
     good: list[tuple[str, bytes]] = []
     bad: list[tuple[str, str]] = []
     for name in sorted(shown):
         own = known[shown[name].commit["body"]["policy"]]
-        if not _is_seated(own, x, seed):
+        if shown[name].commit["body"]["lot"] not in crowded or not _is_seated(own, x, seed):
             continue
         try:
             good.append((name, _own_share(shown[name].header, own, kit.part, name, x=x, seed=seed)))
@@ -187,6 +192,15 @@ def decide_release(
             # and no single bidder may hold up the opening of the others.
             bad.append((name, error.code))
     return Release(kit.part, kit.close_proof.index, tuple(good), tuple(bad), checkpoint)
+
+
+def _lots_with_enough(bids: Iterable[BidKit], least: int) -> set[str]:
+    """The lots that reached the number of bids; of the others no share leaves, so they stay sealed for ever.
+
+    Source: sealing specification §8 step 2 (c), counted for each lot, the unit of bidding.
+    """
+    counts = Counter(str(bid.commit["body"]["lot"]) for bid in bids)
+    return {lot for lot, count in counts.items() if count >= least}
 
 
 def _require_close(

@@ -128,6 +128,7 @@ class SealedBid:
     data: bytes
     commit: int = -1
     complete: int = -1
+    lot: str = LOT
 
     @property
     def id(self) -> str:
@@ -172,11 +173,11 @@ class TenderWorld:
         notice = {"policy": self.policy.digest.hex(), "documents": [document]}
         self.log.add("notice", notice, "platform", sign=sign)
 
-    def seal(self, bidder: str, price: str) -> SealedBid:
+    def seal(self, bidder: str, price: str, lot: str = "") -> SealedBid:
         """Seal one bid on the bidder's own machine."""
         bk, out = identity(f"{bidder} bid key"), io.BytesIO()
         content = bundle.BidPart(
-            part="price", lot=LOT, bk=bk.public_key().public_bytes_raw(), nonce=self.entropy(32),
+            part="price", lot=lot or LOT, bk=bk.public_key().public_bytes_raw(), nonce=self.entropy(32),
             bidder_name=f"Company {bidder}", bidder_uscc=bidder,
             opening={"price": price, "currency": "CNY", "period_days": 120}, files=(),
         )  # fmt: skip
@@ -184,7 +185,7 @@ class TenderWorld:
             content, out, policy=self.policy, bid=self.entropy(16), entropy=self.entropy,
             signer=lambda body: signatures.sign("bid-manifest", body, identity(bidder)),
         )  # fmt: skip
-        return SealedBid(bk, sealed, out.getvalue())
+        return SealedBid(bk, sealed, out.getvalue(), lot=lot or LOT)
 
     def commit_body(self, bid: SealedBid) -> Json:
         """What ``bk`` signs."""
@@ -196,7 +197,7 @@ class TenderWorld:
             "blocks": len(sealed.block_hashes),
         }
         return {
-            "v": 1, "tender": TENDER, "lot": LOT, "bid": bid.id, "policy": self.policy.digest.hex(),
+            "v": 1, "tender": TENDER, "lot": bid.lot, "bid": bid.id, "policy": self.policy.digest.hex(),
             "bk": b64(bid.bk.public_key().public_bytes_raw()), "parts": [part], "replaces": "",
         }  # fmt: skip
 

@@ -152,6 +152,31 @@ def test_condition_c_fewer_bids_than_needed_stay_sealed() -> None:
         ask("AB").decide()
 
 
+def test_condition_c_counts_lot_by_lot_and_keeps_the_small_lot_sealed() -> None:
+    world = TenderWorld()
+    world.publish()
+    full = [world.submit(world.seal(bidder, "9000000.00")) for bidder in "ABC"]
+    small = world.submit(world.seal("D", "9000000.00", lot="other"))
+    close = world.close()
+    asked = ask()
+
+    decision = dataclasses.replace(
+        asked,
+        world=world,
+        kit=kit_of(world, close, 3),
+        given={
+            **asked.given,
+            "policy": world.policy,
+            "trust": tlog.Policy.parse(world.log.trust),
+            "seed": world.seeds[2],
+            "last_checkpoint": checkpoint_at(world, 3),
+        },
+    ).decide()
+
+    assert [bid for bid, _ in decision.shares] == sorted(bid.id for bid in full)
+    assert small.id not in dict(decision.shares)
+
+
 def test_condition_d_every_closed_bid_is_shown_and_no_other(asked: Asked) -> None:
     with pytest.raises(SealError, match="release_bid"):
         asked.decide(kit=dataclasses.replace(asked.kit, bids=asked.kit.bids[:2]))
