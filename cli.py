@@ -31,12 +31,13 @@ def settings_from_env() -> Settings:
 def serve(args: argparse.Namespace) -> int:
     """Run web, timekeeper, courier and sequencer; with --demo also the city, its custodians and witnesses."""
     import serving
+    from kernel.jobs import JOBS
 
     if args.demo:
         return _serve_demo(args)
     settings = settings_from_env()
     crew = serving.Crew()
-    for name in serving.JOBS:
+    for name in JOBS:
         crew.start(name, serving.job(settings, name))
     crew.start_web(
         serving.Web(settings, host=args.host, port=args.port, threads=args.threads, workers=args.workers)
@@ -46,6 +47,7 @@ def serve(args: argparse.Namespace) -> int:
 
 def _serve_demo(args: argparse.Namespace) -> int:
     import serving
+    from kernel.jobs import JOBS
     from simulation import demo as demos
 
     folder = Path(args.folder or ROOT / "var" / "demo").absolute()
@@ -71,7 +73,7 @@ def _serve_demo(args: argparse.Namespace) -> int:
     crew = serving.Crew(folder / "log")
     for number in range(3):
         crew.start(f"witness {number + 1}", _witness(demo, number))
-    for name in serving.JOBS:
+    for name in JOBS:
         crew.start(name, serving.job(demo.settings, name))
     crew.start_web(serving.Web(demo.settings, host=HOST, port=port, threads=args.threads, workers=1))
     crew.start("custodians", _keepers(demo))
@@ -129,11 +131,12 @@ def run_job(args: argparse.Namespace) -> int:
     import signal
 
     import serving
+    from kernel.jobs import JOBS
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    serving.JOBS[args.name](serving.platform_of(settings_from_env()), stop)
+    JOBS[args.name](serving.platform_of(settings_from_env()), stop)
     return 0
 
 

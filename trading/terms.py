@@ -119,7 +119,7 @@ class Terms(_Part):
     def _whole(self) -> Terms:
         if self.method in ("comprehensive", "gp_scoring") and not self.factors:
             raise ValueError("a scoring method needs factors")
-        ids = [item.id for item in (*self.factors, *self.review)]
+        ids = [*(factor.id for factor in self.factors), *(item.id for item in self.review)]
         if len(set(ids)) != len(ids):
             raise ValueError("an id stands twice")
         if "price" not in self.parts:

@@ -252,13 +252,14 @@ def enough_released(session: Session, tender_id: UUID) -> bool:
     tender = session.get_one(Tender, tender_id)
     assert tender.policy_digest is not None
     threshold = policy_by_digest(session, tender.policy_digest).threshold
-    counts: dict[str, int] = dict(
-        session.execute(
+    counts = {
+        part: count
+        for part, count in session.execute(
             sa.select(Release.part, sa.func.count())
             .where(Release.tender_id == tender_id, Release.content.is_not(None))
             .group_by(Release.part)
-        ).all()  # type: ignore[arg-type]
-    )
+        )
+    }
     return all(counts.get(part, 0) >= threshold for part in tender.terms["parts"])
 
 

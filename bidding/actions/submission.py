@@ -83,6 +83,7 @@ def commit_bid(
     known = work.one(sa.select(Bid).where(Bid.code == given.bid))
     if known is not None:
         if known.org_id == work.actor.org_id and known.commit_body == dict(body):
+            assert isinstance(known, Bid)
             return known
         raise NotValid("bid_taken", source="sealing §13 T14", field="bid")
     _require_signed("bid-commit", body, sig, given.bk)

@@ -32,6 +32,7 @@ from kernel.facts import plain
 from kernel.identity.models import Organization
 from kernel.identity.signing import require_signature
 from kernel.money import Money
+from kernel.score import score
 from kernel.work import Work
 from sealbid import jcs, recompute
 from trading.actions.notices import law_of
@@ -220,7 +221,7 @@ def _priced_places(terms: Terms, valid: Sequence[tuple[Bid, OpenedPart]]) -> dic
             extra = [prices.Deviation(code, amount) for code, amount in adjustments_of(terms, part).items()]
             printed = frozenset(item.item for item in terms.adjustments)
             evaluated[bid.code] = prices.with_deviations(part.price, extra, printed).exact
-    rounded = {code: scoring.score(value) for code, value in evaluated.items()}
+    rounded = {code: score(value) for code, value in evaluated.items()}
     return {
         code: (rank, str(rounded[code])) for rank, codes in prices.lowest_evaluated(rounded) for code in codes
     }

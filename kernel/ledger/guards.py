@@ -35,7 +35,7 @@ def guard_statements(dialect: str) -> list[str]:
             "CREATE OR REPLACE TRIGGER guard_log_record BEFORE UPDATE OR DELETE ON log_record "
             "FOR EACH ROW EXECUTE FUNCTION keep_record()",
         ]
-    statements = []
+    statements: list[str] = []
     for table in FROZEN:
         statements.extend(
             f"CREATE TRIGGER IF NOT EXISTS guard_{table}_{deed.lower()} BEFORE {deed} ON {table} "
