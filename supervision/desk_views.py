@@ -104,7 +104,7 @@ def _tender_page(code: str, *, counts: actions.Counts | None = None) -> str:
             "supervision/tender.html",
             case=found[0],
             counts=counts,
-            entries=log_queries.of_tender(session, code, now),
+            on_record=log_queries.of_tender(session, code, now),
             reads=desk_queries.access_log(session, code=code),
             exportable=state.opened_at is not None or state.finished,
             now=now,
