@@ -54,11 +54,18 @@ REVIEW = (
 )
 
 
+def _review_of(method: str) -> list[dict[str, str]]:
+    """The review items; procurement law knows a missing signature under another ground."""
+    if not method.startswith("gp_"):
+        return list(REVIEW)
+    return [{**item, "ground": "RJ-09"} if item["ground"] == "RJ-01" else item for item in REVIEW]
+
+
 def terms_for(method: str, *, seats: int = 5, buyer_seats: int = 1) -> dict[str, Any]:
     """Complete printed terms for one of the four methods."""
     common: dict[str, Any] = {
         "method": method,
-        "review": list(REVIEW),
+        "review": _review_of(method),
         "panel": {"seats": seats, "buyer_seats": buyer_seats, "specialty": "civil"},
     }
     if method == "comprehensive":

@@ -18,7 +18,7 @@ from simulation.world import Player
 from simulation.year import Life, Year
 from trading.models import Tender
 
-_MOVED_ON = ("not_reviewing", "not_scoring", "seat_answered", "already_decided", "no_vote_due", "sheet_locked")
+_MOVED_ON = ("not_reviewing", "not_scoring", "seat_answered", "already_decided", "no_vote_due", "sheet_locked", "expert_pool_used_up")
 
 
 def people(year: Year) -> dict[UUID, Player]:
@@ -53,7 +53,7 @@ def answer(year: Year, affair: Affair, member: Panelist, player: Player) -> Life
         ),
         deal=affair.deal,
         known=("seat_answered",),
-        refused=("seat_answered",),
+        refused=("seat_answered", "expert_pool_used_up"),
     )
 
 
@@ -277,8 +277,11 @@ def panel_life(year: Year, affair: Affair) -> Life:
                     score_round(year, affair)
         elif state == "reporting":
             sign_round(year, affair)
-        quiet = state in ("frozen", "finished", "")
-        yield year.soon(600, 900) if quiet else year.soon(15, 60)
+        tendering = affair.tender(year).bids_close_at
+        if year.now < tendering:
+            yield tendering
+        else:
+            yield year.soon(200, 500) if state == "finished" else year.soon(15, 50)
     year.tell("the panel is done", deal)
 
 

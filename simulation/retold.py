@@ -34,6 +34,8 @@ def bids_are_explained(session: Session, now: datetime) -> Iterable[Breach]:
             told[subject] = BidState.COMPLETE
         elif name == "bidding.bid.withdrawn":
             told[subject] = BidState.REPLACED if "replaced_by" in body else BidState.WITHDRAWN
+        elif name == "bidding.bid.lapsed":
+            told[subject] = BidState.WITHDRAWN
         elif name == "bidding.bid.revoked":
             told[subject] = BidState.REVOKED if body["cause"] == "bidder" else BidState.WITHDRAWN
     for bid_id, state in session.execute(sa.select(Bid.id, Bid.state)):

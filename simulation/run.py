@@ -73,7 +73,7 @@ class Result:
         """The shortest story that explains the first breach: what happened to the tender it names."""
         if not self.breaches:
             return []
-        code = next((word for word in self.story[-1].split() if word.startswith("T")), "")
+        code = next((word for word in self.story[-1].split() if word.startswith("SR")), "")
         about = [line for line in self.story if code and code in line]
         return (about or self.story)[-STORY_LINES:]
 
@@ -144,7 +144,7 @@ def _found(seed: int, place: Path, database_url: str | None) -> Year:
         witness = Witness([key], [log_key], MemoryState(), lambda: int(clock.now().timestamp()))
         world.cosigners[name] = flaky(local_cosigner(witness, str(key.verifier)), faults)
     with faults.none():
-        found_city(world)
+        found_city(world, experts=24)
         world.sequence()
     mail.faults = platform.faults = faults
     return Year(world, faults, random.Random(f"year {seed}"))

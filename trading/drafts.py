@@ -176,7 +176,7 @@ def first_terms(regime: str, category: str) -> dict[str, Any]:
             "name": "投标文件签章",
             "name_en": "Bid signed and sealed",
             "clause": "3.1",
-            "ground": "RJ-01",
+            "ground": "RJ-09" if regime == "GP" else "RJ-01",
         },
         {"id": "r2", "name": "资质条件", "name_en": "Qualification", "clause": "1.4", "ground": "RJ-03"},
         {

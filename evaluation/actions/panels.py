@@ -24,6 +24,7 @@ from evaluation import facts
 from evaluation.models import Expert, Panel, Panelist
 from evaluation.rights import EXPERT_ENROL, NAMES_READ, PANEL_NAME, SEAT_ANSWER
 from evaluation.rules import panel as rules
+from evaluation.rules import rejection
 from kernel.calendar import local_date
 from kernel.errors import NotFound, NotNow, NotValid
 from kernel.identity.models import Membership, Person
@@ -92,6 +93,10 @@ def freeze_pool(work: Work, fact: NoticePublished) -> None:
     terms = parse_terms(tender.terms)
     if terms.method == "lowest_price":
         return  # the price alone decides
+    lawful = [ground.value for ground in rejection.grounds_of(law_of(tender, work.now))]
+    if strange := [item.ground for item in terms.review if item.ground not in lawful]:
+        # refused now: a panel that finds such a ground later could not conclude at all
+        raise NotValid("ground_not_in_regime", source="rules.md §2.8", field="terms.review", ground=strange[0])
     if terms.panel.buyer_seats >= terms.panel.seats:
         raise NotValid("too_few_experts", source="招标投标法 第三十七条", field="terms.panel")
     wanted = terms.panel.seats - terms.panel.buyer_seats
