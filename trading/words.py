@@ -69,12 +69,13 @@ METHODS: Mapping[str, str] = {
     "evaluated_lowest": "Lowest evaluated price",
     "gp_scoring": "Comprehensive scoring",
     "gp_lowest": "Lowest price",
+    "lowest_price": "Lowest price without a panel",
     "lowest_price": "Lowest price",
 }
 
 STAGES: Mapping[str, tuple[str, str]] = {
     "draft": ("Draft", "n"),
-    "suspended": ("Suspended", "y"),
+    "suspended": ("Standing still", "y"),
     "tendering": ("Open for bids", "i"),
     "closed": ("Waiting to be opened", "i"),
     "opening": ("Being opened", "i"),
