@@ -5,20 +5,23 @@ BIN := $(V)/bin
 SEED ?= 7
 DAYS ?= 30
 SHELL := /bin/sh
+INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python --offline --no-deps --no-build-isolation -e .  # the commands sunroad and sealbid
 
-.PHONY: run test check simulate replay bench migrate vendor lock clean e2e docs
+.PHONY: run test lint check simulate replay bench migrate vendor lock clean e2e docs
 
 $(V)/.uv: requirements/uv.txt
 	@$(PY) -m venv $(V)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(V)/.run: requirements/run.txt | $(V)/.uv
+$(V)/.run: requirements/run.txt pyproject.toml | $(V)/.uv
 	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --only-binary :all: -r $<
+	@$(INSTALL)
 	@touch $@
 
-$(V)/.test: requirements/test.txt | $(V)/.uv
+$(V)/.test: requirements/test.txt pyproject.toml | $(V)/.uv
 	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --only-binary :all: -r $<
+	@$(INSTALL)
 	@touch $@
 
 run: $(V)/.run  ## the platform with a living demonstration city, on SQLite
@@ -26,15 +29,17 @@ run: $(V)/.run  ## the platform with a living demonstration city, on SQLite
 
 test: $(V)/.test  ## everything, with PostgreSQL, Redis and Chromium set up by the command itself
 	@sh scripts/services.sh
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest tests -q -n 2 --dist loadfile
 
-check: $(V)/.test  ## lint, types, import rules and the fast tests
+lint: $(V)/.test  ## style, import rules and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest tests/unit tests/property tests/vectors tests/architecture -q
+
+check: lint  ## what every commit passes: lint, types, import rules and the fast tests
+	@$(BIN)/python -m pytest tests/unit tests/property tests/vectors tests/architecture -q -n 2 --dist loadfile
 
 simulate: $(V)/.run  ## a simulated year: make simulate SEED=7 DAYS=365
 	@$(BIN)/python -m cli simulate --seed $(SEED) --days $(DAYS)
@@ -52,7 +57,7 @@ vendor:  ## fetch the vendored browser assets again (needs Node; the results are
 	@sh scripts/vendor.sh
 
 docs: $(V)/.run  ## write the generated pages of docs/ again
-	@$(BIN)/python -m cli docs
+	@$(BIN)/python scripts/pages.py
 
 lock: $(V)/.uv  ## resolve the dependencies again, with hashes and without registry addresses
 	@sh scripts/lock.sh $(BIN)/uv
