@@ -167,6 +167,11 @@ class History:
         return int(self._db.execute("SELECT count(DISTINCT auction) FROM bid").fetchone()[0])
 
     @property
+    def columns(self) -> frozenset[str]:
+        """Which of our columns the file has."""
+        return frozenset(self._at)
+
+    @property
     def skipped(self) -> int:
         """How many rows take no part."""
         return sum(trouble.skipped for trouble in self.troubles)
@@ -183,7 +188,9 @@ class History:
             "SELECT id, name, reserve, minimum, estimate, date FROM auction"
             " WHERE id IN (SELECT auction FROM bid) ORDER BY id LIMIT ?"
         )
-        for number, name, reserve, minimum, estimate, held in self._db.execute(query, (-1 if limit is None else limit,)):
+        for number, name, reserve, minimum, estimate, held in self._db.execute(
+            query, (-1 if limit is None else limit,)
+        ):
             bids = tuple(
                 PastBid(line, bidder, Decimal(price), rejected)
                 for bidder, line, price, rejected in self._db.execute(
@@ -233,7 +240,8 @@ class History:
             self._winner_is_name = False
         else:
             self._winner_is_name = any(
-                str(name).casefold() not in flags for (name,) in self._db.execute("SELECT DISTINCT name FROM won")
+                str(name).casefold() not in flags
+                for (name,) in self._db.execute("SELECT DISTINCT name FROM won")
             )
 
     def _columns(self, header: list[str]) -> dict[str, int]:
@@ -246,7 +254,9 @@ class History:
             if source in names:
                 found[column] = names.index(source)
             elif column in REQUIRED or column in self.maps:
-                raise BadFile(f"{self.path.name} has no column {source!r} for {column}; it has {', '.join(names)}")
+                raise BadFile(
+                    f"{self.path.name} has no column {source!r} for {column}; it has {', '.join(names)}"
+                )
         self._width = len(names)
         return found
 
@@ -321,7 +331,9 @@ class History:
         except sqlite3.IntegrityError:
             query = "SELECT line FROM bid WHERE auction = ? AND bidder = ?"
             first = self._db.execute(query, (auction, row["bidder"])).fetchone()[0]
-            self._say(line, "duplicate", f"{row['bidder']} bids in auction {row['auction']} on line {first} already")
+            self._say(
+                line, "duplicate", f"{row['bidder']} bids in auction {row['auction']} on line {first} already"
+            )
             return
         for column, value in bounds.items():
             self._bound(line, auction, row, column, str(value))
