@@ -42,7 +42,7 @@ function drawClimb({ hashes, root, size, witnesses, index }) {
   const short = (bytes) => seal.hex(bytes).slice(0, 6);
   const shown = hashes.slice(0, 3);
   while ($("climb").children.length > 1) $("climb").lastElementChild.remove();
-  shown.forEach((hash, at) => climbStep(`${words.step} ${at + 1}`, short(hash)));
+  shown.forEach((hash, at) => climbStep(words.step.replace("{n}", String(at + 1)), short(hash)));
   if (hashes.length > shown.length) climbStep(`… ${hashes.length - shown.length} ${words.more}`, "");
   climbStep(words.root, seal.b64(root).slice(0, 12), "sr-climb-root");
   const seen = witnesses.length ? witnesses.join(", ") : words.nobody;
