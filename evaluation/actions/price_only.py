@@ -74,7 +74,7 @@ def conclude_by_price(
     grounds = {bid.code: _grounds(terms, lot, part, given.get(bid.code, "")) for bid, part in bids}
     _write_verdicts(work, tender, lot, bids, grounds)
     if all(grounds.values()):
-        trading.move_lot(work, lot.id, Move.FAIL, reason="all_rejected")
+        trading.move_lot(work, lot.id, Move.FAIL, reason="all_rejected", by_law=True)
         work.record(
             facts.EvaluationFailed(subject=tender.id, tender=tender.code, lot=lot.id, reason="all_rejected")
         )

@@ -389,7 +389,8 @@ def vote_competition(work: Work, panelist_id: UUID, lot_id: UUID, *, lacking: bo
     panel.version += 1
     work.record(
         facts.ReviewVoted(
-            subject=tender.id, tender=tender.code, panel=panel.id, number=member.number, bid="competition"
+            subject=tender.id, tender=tender.code, panel=panel.id, number=member.number, bid="competition",
+            items={"competition_lacking": lacking},
         )
     )
     work.session.flush()
@@ -418,7 +419,7 @@ def settle_few(work: Work, tender: Tender, panel: Panel, lot: Lot) -> None:
     consequence = rejection.when_few_remain(law_of(tender, work.now), remaining, competition_lacking=lacking)
     if consequence is rejection.Consequence.FAIL:
         reason = "all_rejected" if remaining == 0 else "competition_lacking"
-        trading.move_lot(work, lot.id, Move.FAIL, reason=reason)
+        trading.move_lot(work, lot.id, Move.FAIL, reason=reason, by_law=True)
         work.record(facts.EvaluationFailed(subject=tender.id, tender=tender.code, lot=lot.id, reason=reason))
         trading.publish_text(
             work,

@@ -38,14 +38,17 @@ class Outcome:
     told: dict[str, Any] = field(default_factory=dict)
 
 
-def move_lot(work: Work, lot_id: UUID, move: Move, *, reason: str = "") -> Lot:
+def move_lot(work: Work, lot_id: UUID, move: Move, *, reason: str = "", by_law: bool = False) -> Lot:
     """Move a lot by the one table. A suspended tender moves only to be terminated or failed.
+
+    ``by_law``: the move follows from a rule, whoever made the last step towards it (a panelist's vote fails a lot).
 
     Raises:
         NotNow: ``wrong_stage``, ``suspended``.
     """
     lot = work.lock(Lot, lot_id)
-    work.require(LOT_MOVE, lot.tender)
+    if not by_law:
+        work.require(LOT_MOVE, lot.tender)
     stage = after(lot.stage, move)
     if lot.tender.suspended_at is not None and move not in (Move.TERMINATE, Move.FAIL):
         raise NotNow("suspended", source="实施条例 第五十四条", reason=lot.tender.suspended_for)
@@ -151,7 +154,11 @@ def resume_tender(work: Work, tender_id: UUID, *, by_law: bool = False) -> Tende
     if tender.suspended_at < tender.bids_close_at and _tendering(tender):
         tender.bids_close_at = _whole_minute(tender.bids_close_at + stood)
     for lot in tender.lots:
-        if lot.stage is Stage.STANDSTILL and lot.standstill_until_at and lot.standstill_until_at > tender.suspended_at:
+        if (
+            lot.stage is Stage.STANDSTILL
+            and lot.standstill_until_at
+            and lot.standstill_until_at > tender.suspended_at
+        ):
             lot.standstill_until_at += stood
     tender.suspended_at = tender.suspended_for = None
     tender.version += 1

@@ -9,6 +9,8 @@ import hashlib
 from datetime import datetime
 from uuid import UUID
 
+import sqlalchemy as sa
+
 from kernel import calendar as calendars
 from kernel.calendar import local_date
 from kernel.errors import NotFound, NotNow, NotValid
@@ -25,7 +27,13 @@ MATTERS = ("documents", "opening", "result")
 
 
 def file_objection(
-    work: Work, tender_id: UUID, *, matter: str, text: str, lot_id: UUID | None = None, in_time: bool | None = None
+    work: Work,
+    tender_id: UUID,
+    *,
+    matter: str,
+    text: str,
+    lot_id: UUID | None = None,
+    in_time: bool | None = None,
 ) -> Objection:
     """File an objection. In time, it suspends the tender until it is answered; late, it is kept and marked.
 
@@ -138,11 +146,30 @@ def answer_objection(work: Work, objection_id: UUID, answer: str, *, upheld: boo
         body={"matter": objection.matter, "text": objection.text, "answer": answer, "upheld": upheld},
     )
     if tender.suspended_at is not None and tender.suspended_for == "objection":
-        if not open_objections(work.session, tender.id):
-            resume_tender(work, tender.id, by_law=True)
-    if upheld and objection.matter == "result":
+        if open_objections(work.session, tender.id):
+            return objection  # everything stands still until the last answer; it acts on all that were upheld
+        since = tender.suspended_at
+        resume_tender(work, tender.id, by_law=True)
+        for one in _upheld_since(work, tender, since):
+            _reopen(work, tender, one)
+    elif upheld and objection.matter == "result":
         _reopen(work, tender, objection)
     return objection
+
+
+def _upheld_since(work: Work, tender: Tender, since: datetime) -> list[Objection]:
+    """Objections to the result that were found right while the tender stood still."""
+    work.session.flush()
+    return work.scalars(
+        sa.select(Objection)
+        .where(
+            Objection.tender_id == tender.id,
+            Objection.matter == "result",
+            Objection.upheld.is_(True),
+            Objection.answered_at >= since,
+        )
+        .order_by(Objection.filed_at, Objection.id)
+    )
 
 
 def _reopen(work: Work, tender: Tender, objection: Objection) -> None:
