@@ -97,6 +97,11 @@ def sheet_body(session: Session, sheet: ScoreSheet) -> dict[str, Any]:
     }
 
 
+def draft_total(sheet: ScoreSheet) -> Decimal:
+    """The sum of the points on a sheet so far."""
+    return sum((Decimal(one["score"]) for one in sheet.scores.values() if one.get("score")), Decimal(0))
+
+
 def lock_sheet(work: Work, sheet_id: UUID, sig: object) -> ScoreSheet:
     """Lock a complete sheet with the member's signature. Locked twice is the same lock.
 

@@ -1,0 +1,95 @@
+"""What this room shows on pages of the rooms below: candidates and results on a tender's page, duties on a desk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from evaluation import queries, words
+from evaluation.actions.panels import committed, panel_of
+from evaluation.rights import runs_tender
+from kernel.ledger import book
+from kernel.rights import Actor, Role
+from kernel.web.current import platform
+from kernel.web.panels import Filling, panel
+from trading.models import Notice, Tender
+from trading.rules.lifecycle import Stage
+
+
+def published_lots(session: Session, tender: Tender) -> list[dict[str, Any]]:
+    """Per lot with published candidates, a result or a failure: what the law lets everybody read."""
+    notices = {
+        (notice.lot_id, notice.kind): notice
+        for notice in session.scalars(
+            sa.select(Notice)
+            .where(Notice.tender_id == tender.id, Notice.kind.in_(("candidates", "result")))
+            .order_by(Notice.published_at)
+        ).unique()
+    }
+    reports = queries.reports_of(session, tender.id)
+    found = []
+    for lot in tender.lots:
+        result = notices.get((lot.id, "result")) if lot.stage in queries.DECIDED else None
+        candidates = notices.get((lot.id, "candidates")) if lot.stage in queries.PUBLIC_STAGES else None
+        if lot.stage is Stage.FAILED and lot.failed_for in words.FAILED:
+            found.append({"lot": lot, "failed": words.FAILED[lot.failed_for], "leaf": None})
+        elif (notice := result or candidates) is not None:
+            found.append(
+                {
+                    "lot": lot,
+                    "candidates": candidates.body["candidates"] if candidates else [],
+                    "rejected": candidates.body["rejected"] if candidates else [],
+                    "until": candidates.until_at if candidates else None,
+                    "result": result,
+                    "winner": result.body["winner"] if result else None,
+                    "experts": result.body.get("experts", []) if result else [],
+                    "report": reports.get(lot.id),
+                    "leaf": book.place_of(session, notice.record_id),
+                }
+            )
+    return found
+
+
+@panel("tender", "result", "Candidates and result", order=60)
+def result_panel(session: Session, subject: Any, actor: Actor) -> Filling:
+    """Candidates during their publicity, then the result, each with its proof and how to check it."""
+    lots = published_lots(session, subject)
+    if not lots:
+        return None
+    return "evaluation/_result_panel.html", {
+        "tender": subject,
+        "lots": lots,
+        "count": len(lots),
+        "base_url": platform().settings.base_url,
+        "bidder": actor.has(Role.BIDDER),
+        "now": platform().outside.clock.now(),
+    }
+
+
+@panel("tender-rail", "panel", order=60)
+def door_panel(session: Session, subject: Any, actor: Actor) -> Filling:
+    """The way in for members, and the desk for the buyer."""
+    found = panel_of(session, subject.id)
+    if found is None:
+        return None
+    seat = next((m for m in committed(found) if actor.person_id and m.person_id == actor.person_id), None)
+    runs = runs_tender(actor, subject) and found.state != "frozen"
+    reads = actor.has(Role.SUPERVISOR) and found.state != "frozen"
+    if seat is None and not runs and not reads:
+        return None
+    return "evaluation/_door_panel.html", {"tender": subject, "state": found.state, "seat": seat, "runs": runs, "reads": reads}
+
+
+@panel("desk", "seats", order=30)
+def duty_panel(session: Session, subject: Any, actor: Actor) -> Filling:
+    """What a member still owes his panels."""
+    if actor.person_id is None:
+        return None
+    seats = [one for one in queries.my_seats(session, actor.person_id) if one.due not in ("nothing", "wait")]
+    return ("evaluation/_duty_panel.html", {"seats": seats}) if seats else None
+
+
+PANELS = (result_panel, door_panel, duty_panel)
+

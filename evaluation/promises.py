@@ -1,0 +1,251 @@
+"""What must always hold between the opening and the award. Every promise has a sabotage test."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from bidding.actions.closing import opening_of
+from bidding.actions.draws import draw_of
+from bidding.models import Bid
+from evaluation.actions.panels import EXPERTS
+from evaluation.actions.scoring import sheet_body
+from evaluation.models import Award, EvaluationReport, Panel, Panelist, ReviewVote, ScoreSheet
+from kernel import calendar as calendars
+from kernel.calendar import local_date
+from kernel.identity.models import Person
+from kernel.identity.signing import spki_of
+from kernel.ledger.models import FactRow
+from kernel.promises import Breach, promise
+from sealbid import jcs, recompute, signatures
+from sealbid.errors import SealError
+from trading.actions.notices import law_of
+from trading.models import Lot, Notice, Tender
+from trading.rules.lifecycle import Stage
+
+DECIDED = (Stage.AWARDED, Stage.CONTRACTED)
+
+
+@promise(
+    "Panels are lawful and random: every expert is the next untied one of the logged draw.",
+    source="招标投标法 第三十七条; 实施条例 第四十六条",
+)
+def panels_follow_the_draw(session: Session, now: datetime) -> Iterable[Breach]:
+    for panel in session.scalars(sa.select(Panel).where(Panel.order.is_not(None))).unique():
+        order = _drawn_again(session, panel)
+        if order != panel.order:
+            yield Breach(panel.id, "the order is not the one of the bidders' numbers")
+            continue
+        seated = [str(m.person_id) for m in panel.members if m.seat == "expert"]
+        passed = set(
+            session.scalars(
+                sa.select(FactRow.body["place"].as_integer()).where(
+                    FactRow.subject == panel.tender_id, FactRow.name == "evaluation.expert.passed_over"
+                )
+            )
+        )
+        asked = [person for place, person in enumerate(order[: panel.next_index]) if place not in passed]
+        if seated != asked:
+            yield Breach(panel.id, "somebody sits out of turn")
+        if panel.formed_at is not None and panel.state != "inviting":
+            sitting = [m for m in panel.members if m.state == "committed"]
+            experts = sum(m.seat == "expert" for m in sitting)
+            if len(sitting) != panel.seats or len(sitting) % 2 == 0 or 3 * experts < 2 * len(sitting):
+                yield Breach(panel.id, f"{experts} experts of {len(sitting)} members")
+
+
+def _drawn_again(session: Session, panel: Panel) -> list[str]:
+    opening = opening_of(session, panel.tender_id)
+    if opening is None:
+        return []
+    candidates = [str(number) for number in range(len(panel.pool))]
+    _, picked = draw_of(
+        session,
+        opening,
+        kind=EXPERTS,
+        tender=session.get_one(Tender, panel.tender_id).code,
+        draw_id=EXPERTS,
+        candidates=candidates,
+        count=len(candidates),
+    )
+    return [panel.pool[int(index)] for index in picked]
+
+
+@promise(
+    "Every award follows its report, and the report follows from its published inputs.",
+    source="实施条例 第五十五条; spec rules §2",
+)
+def awards_follow_their_reports(session: Session, now: datetime) -> Iterable[Breach]:
+    for report in session.scalars(sa.select(EvaluationReport)):
+        if hashlib.sha256(jcs.encode(report.body)).hexdigest() != report.digest:
+            yield Breach(report.id, "the report is not the one that was signed")
+        elif _again(report.body["inputs"]) != report.body["results"]:
+            yield Breach(report.id, "the inputs give other results")
+    rows = session.execute(
+        sa.select(Award, Lot, Bid.code).join(Lot, Lot.id == Award.lot_id).join(Bid, Bid.id == Award.bid_id)
+    ).unique()
+    for award, lot, code in rows:
+        if lot.stage in DECIDED:
+            yield from _award_breaches(session, award, lot, code)
+
+
+def _again(inputs: Any) -> Any:
+    try:
+        return recompute.recompute(inputs)
+    except SealError as no:
+        return no.code
+
+
+def _award_breaches(session: Session, award: Award, lot: Lot, code: str) -> Iterator[Breach]:
+    report = session.scalars(
+        sa.select(EvaluationReport).where(
+            EvaluationReport.lot_id == lot.id, EvaluationReport.superseded_at.is_(None)
+        )
+    ).one_or_none()
+    if report is None or report.delivered_at is None or report.delivered_at > award.decided_at:
+        yield Breach(award.id, "no delivered report")
+        return
+    candidate = next((c for c in report.body["candidates"] if c["bid"] == code), None)
+    if candidate is None:
+        yield Breach(award.id, "the winner is no candidate")
+        return
+    if candidate["rank"] != award.rank or candidate["price"] != f"{award.price.yuan:.2f}":
+        yield Breach(award.id, "rank or price differ from the report")
+    if award.rank > 1 and not award.reason:
+        yield Breach(award.id, "a better candidate was passed over without a reason")
+    outcome = lot.outcome or {}
+    if (outcome.get("bid"), outcome.get("report")) != (code, report.digest):
+        yield Breach(award.id, "the lot's outcome is another")
+
+
+@promise("No score changes after its sheet was locked and signed.", source="spec rules V-12")
+def locked_scores_stay(session: Session, now: datetime) -> Iterable[Breach]:
+    for sheet in session.scalars(sa.select(ScoreSheet).where(ScoreSheet.locked_at.is_not(None))):
+        body = sheet_body(session, sheet)
+        if not _signed(session, sheet, body):
+            yield Breach(sheet.id, "the signature is not over these scores")
+        logged = session.scalars(
+            sa.select(FactRow.private["sheet"]).where(FactRow.record_id == sheet.record_id)
+        ).one_or_none()
+        if logged != body:
+            yield Breach(sheet.id, "the log has other scores")
+
+
+def _signed(session: Session, sheet: ScoreSheet, body: dict[str, Any]) -> bool:
+    """Plain signatures are checked to the end; of a passkey's, that it is over this very body."""
+    try:
+        parsed = signatures.SignatureObject.from_json(sheet.sig)
+        spki = spki_of(session, parsed.kid)
+        if spki is None:
+            return False
+        if parsed.alg is signatures.Algorithm.WEBAUTHN:
+            import base64
+            import json
+
+            assert isinstance(sheet.sig, dict)
+            client = json.loads(base64.b64decode(sheet.sig["client_data_json"]))
+            asked = base64.urlsafe_b64encode(signatures.challenge("score-sheet", body)).rstrip(b"=").decode()
+            return bool(client.get("challenge") == asked)
+        signatures.verify(parsed, "score-sheet", body, spki)
+    except (SealError, KeyError, ValueError):
+        return False
+    return True
+
+
+@promise("Nobody who left a panel has a vote or a score in its result.", source="实施条例 第四十八条")
+def nobody_scores_who_left(session: Session, now: datetime) -> Iterable[Breach]:
+    for table, what in ((ScoreSheet, "a sheet"), (ReviewVote, "a vote")):
+        left = (
+            sa.select(Panelist.id)
+            .join(table, table.panelist_id == Panelist.id)
+            .where(Panelist.state != "committed")
+            .distinct()
+        )
+        yield from (Breach(key, f"{what} of a member who does not sit") for key in session.scalars(left))
+    for report in session.scalars(sa.select(EvaluationReport).where(EvaluationReport.superseded_at.is_(None))):
+        listed = {str(m["number"]) for m in report.body["panel"]}
+        scored = {
+            one["member"] for f in report.body["inputs"].get("factors", []) for one in f["scores"]
+        } | set(report.signatures)
+        if not scored <= listed:
+            yield Breach(report.id, f"members {sorted(scored - listed)} are not of the panel")
+
+
+@promise(
+    "No page, notice or public fact names an expert before the award is decided.", source="招标投标法 第三十七条"
+)
+def names_stay_secret(session: Session, now: datetime) -> Iterable[Breach]:
+    rows = session.execute(
+        sa.select(Panelist.tender_id, Panelist.person_id, Person.name)
+        .join(Person, Person.id == Panelist.person_id)
+        .where(Panelist.seat == "expert")
+    ).all()
+    members: dict[UUID, list[tuple[str, str]]] = {}
+    for tender_id, person_id, name in rows:
+        members.setdefault(tender_id, []).append((str(person_id), name))
+    for tender_id, people in members.items():
+        tender = session.get_one(Tender, tender_id)
+        decided = {lot.id for lot in tender.lots if lot.stage in DECIDED}
+        panel = session.scalars(sa.select(Panel).where(Panel.tender_id == tender_id)).unique().one()
+        facts = session.scalars(
+            sa.select(FactRow).where(FactRow.tender == tender.code, FactRow.name.startswith("evaluation."))
+        )
+        for fact in facts:
+            if any(person_id in _texts(fact.body) for person_id, _ in people):
+                yield Breach(fact.id, "a public fact names a member")
+        notices = session.scalars(sa.select(Notice).where(Notice.tender_id == tender_id)).unique()
+        for notice in notices:
+            told = notice.kind == "result" and notice.lot_id in decided
+            texts = _texts({k: v for k, v in notice.body.items() if k != "contact"})
+            after_draw = notice.published_at >= (panel.formed_at or now)
+            if after_draw and not told and any(name in texts or key in texts for key, name in people):
+                yield Breach(notice.id, "a notice names a member")
+
+
+def _texts(value: Any) -> set[str]:
+    """Every text anywhere in a JSON value."""
+    if isinstance(value, str):
+        return {value}
+    if isinstance(value, dict):
+        return {text for one in value.values() for text in _texts(one)}
+    if isinstance(value, list | tuple):
+        return {text for one in value for text in _texts(one)}
+    return set()
+
+
+@promise("No publicity of candidates is shorter than its law, and no award comes before its end.", source="实施条例 第五十四条")
+def publicity_is_long_enough(session: Session, now: datetime) -> Iterable[Breach]:
+    newest: dict[UUID, Notice] = {}
+    for notice in session.scalars(
+        sa.select(Notice).where(Notice.kind == "candidates").order_by(Notice.published_at)
+    ).unique():
+        law = law_of(notice.tender, notice.published_at)
+        limit = law.get("candidate_publicity_days_min") or law["result_notice_period_days"]
+        least = calendars.official().closes_at(local_date(notice.published_at), limit.period)
+        if notice.until_at is None or notice.until_at < least:
+            yield Breach(notice.id, f"ends before {least.isoformat()}")
+        assert notice.lot_id is not None
+        newest[notice.lot_id] = notice
+    for award in session.scalars(sa.select(Award)):
+        published = newest.get(award.lot_id)
+        if published is not None and published.until_at is not None:
+            before = published.published_at <= award.decided_at
+            if before and award.decided_at < published.until_at:
+                yield Breach(award.id, "decided while the publicity ran")
+
+
+PROMISES = (
+    panels_follow_the_draw,
+    awards_follow_their_reports,
+    locked_scores_stay,
+    nobody_scores_who_left,
+    names_stay_secret,
+    publicity_is_long_enough,
+)
+

@@ -1,0 +1,594 @@
+"""Read side of the evaluation room: what members, buyers, bidders and the public may see, as frozen views.
+
+Nobody learns another member's scores before every sheet is locked (招标投标法 第四十四条; spec rules V-11), and nobody
+but a committed member learns what happens inside a panel at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from bidding.models import Bid, OpenedFile, OpenedPart
+from bidding.rules.states import BidState
+from evaluation.actions.panels import committed, lots_in_evaluation, panel_of, terms_of
+from evaluation.actions.review import blind_code, is_concluded, needs_competition_vote
+from evaluation.actions.scoring import SCORED
+from evaluation.models import (
+    AbnormalReview,
+    Award,
+    EvaluationReport,
+    Panel,
+    Panelist,
+    ReviewVote,
+    ScoreSheet,
+    Verdict,
+)
+from evaluation.rights import runs_tender
+from kernel.errors import NotFound
+from kernel.rights import Actor, Role
+from trading.models import Lot, Tender
+from trading.rules.lifecycle import Stage
+from trading.terms import Terms
+
+PUBLIC_STAGES = (Stage.STANDSTILL, Stage.AWARDED, Stage.CONTRACTED)
+DECIDED = (Stage.AWARDED, Stage.CONTRACTED)
+
+
+def tender_by_code(session: Session, code: str) -> Tender:
+    """A published tender.
+
+    Raises:
+        NotFound: no such tender, or one that is not published.
+    """
+    tender = session.scalars(sa.select(Tender).where(Tender.code == code)).unique().one_or_none()
+    if tender is None or tender.published_at is None:
+        raise NotFound("not_found", thing="tender", id=code)
+    return tender
+
+
+def run_tender(session: Session, code: str, who: Actor) -> Tender:
+    """A tender that the visitor's organisation runs; for everybody else there is no such desk."""
+    tender = tender_by_code(session, code)
+    if not runs_tender(who, tender):
+        raise NotFound("not_found", thing="tender", id=code)
+    return tender
+
+
+def lot_by_number(tender: Tender, number: int) -> Lot:
+    """A lot by the number people read. Raises NotFound."""
+    for lot in tender.lots:
+        if lot.number == number:
+            return lot
+    raise NotFound("not_found", thing="lot", id=str(number))
+
+
+# ---- seats ----------------------------------------
+
+
+@dataclass(frozen=True)
+class SeatLine:
+    """A seat as its holder sees it. ``due`` says what is wanted now: answer, review, score, explain, vote, sign,
+    wait or nothing."""
+
+    member: Panelist
+    panel: Panel
+    tender: Tender
+    due: str
+    until: datetime | None = None
+
+
+def my_seats(session: Session, person_id: UUID) -> list[SeatLine]:
+    """All seats of a person, newest first."""
+    rows = session.execute(
+        sa.select(Panelist, Panel, Tender)
+        .join(Panel, Panel.id == Panelist.panel_id)
+        .join(Tender, Tender.id == Panelist.tender_id)
+        .where(Panelist.person_id == person_id)
+        .order_by(Panelist.invited_at.desc(), Panelist.id.desc())
+        .limit(100)
+    ).unique()
+    return [
+        SeatLine(
+            member,
+            panel,
+            tender,
+            _due(session, member, panel, tender),
+            panel.invited_until_at if member.state == "invited" and member.seat == "expert" else None,
+        )
+        for member, panel, tender in rows
+    ]
+
+
+def _due(session: Session, member: Panelist, panel: Panel, tender: Tender) -> str:
+    if member.state != "committed":
+        return "answer" if member.state == "invited" else "nothing"
+    if panel.state == "reporting":
+        reports = reports_of(session, tender.id)
+        unsigned = any(
+            one.delivered_at is None and str(member.number) not in one.signatures for one in reports.values()
+        )
+        return "sign" if unsigned else "wait"
+    if panel.state in ("reviewing", "scoring"):
+        desk = desk_of(session, tender, panel, member)
+        if any(tab.due for tab in desk.tabs) or desk.votes:
+            return "review" if panel.state == "reviewing" else "score"
+        return "wait"
+    return "wait" if panel.state != "finished" else "nothing"
+
+
+def own_seat(session: Session, seat_id: UUID, who: Actor) -> SeatLine:
+    """A seat of this very person.
+
+    Raises:
+        NotFound: no such seat, or somebody else's.
+    """
+    member = session.get(Panelist, seat_id)
+    if member is None or member.person_id != who.person_id:
+        raise NotFound("not_found", thing="seat", id=str(seat_id))
+    panel = session.get_one(Panel, member.panel_id)
+    tender = session.get_one(Tender, member.tender_id)
+    until = panel.invited_until_at if member.state == "invited" and member.seat == "expert" else None
+    return SeatLine(member, panel, tender, "answer" if member.state == "invited" else "nothing", until)
+
+
+def member_of(session: Session, tender: Tender, who: Actor) -> tuple[Panel, Panelist]:
+    """The panel and the visitor's own seat in it; the room exists for committed members only.
+
+    Raises:
+        NotFound: for everybody else, the buyer, the operator and supervisors among them.
+    """
+    panel = panel_of(session, tender.id)
+    if panel is not None and who.person_id is not None:
+        for member in committed(panel):
+            if member.person_id == who.person_id:
+                return panel, member
+    raise NotFound("not_found", thing="panel", id=tender.code)
+
+
+# ---- the room ----------------------------------------
+
+
+@dataclass(frozen=True)
+class BidTab:
+    """One bid in the room, by its code. ``due`` is what this member still owes it."""
+
+    code: str
+    bid_id: UUID
+    lot: Lot
+    light: str
+    due: str = ""
+    valid: bool | None = None
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What lies before one member: bids, and the lots that wait for a vote on competition."""
+
+    tabs: Sequence[BidTab]
+    votes: Sequence[Lot] = ()
+    waiting: bool = False
+
+    def tab(self, code: str) -> BidTab:
+        """A bid by its code. Raises NotFound."""
+        for one in self.tabs:
+            if one.code == code:
+                return one
+        raise NotFound("not_found", thing="bid", id=code)
+
+
+def desk_of(session: Session, tender: Tender, panel: Panel, member: Panelist) -> Desk:
+    """The bids of the lots under evaluation, with what this member still owes each; a fixed number of queries."""
+    lots = {lot.id: lot for lot in lots_in_evaluation(tender)}
+    rows = session.execute(
+        sa.select(Bid.id, Bid.lot_id, OpenedPart)
+        .join(OpenedPart, OpenedPart.bid_id == Bid.id)
+        .where(
+            Bid.lot_id.in_(lots),
+            Bid.state == BidState.COMPLETE,
+            OpenedPart.part == "price",
+            OpenedPart.ok.is_(True),
+        )
+        .order_by(OpenedPart.order)
+    ).all()
+    verdicts = {
+        v.bid_id: v for v in session.scalars(sa.select(Verdict).where(Verdict.tender_id == tender.id))
+    }
+    voted = set(
+        session.scalars(sa.select(ReviewVote.bid_id).where(ReviewVote.panelist_id == member.id).distinct())
+    )
+    sheets = {
+        sheet.bid_id: sheet
+        for sheet in session.scalars(sa.select(ScoreSheet).where(ScoreSheet.panelist_id == member.id))
+    }
+    asked = {
+        one.bid_id: one
+        for one in session.scalars(sa.select(AbnormalReview).where(AbnormalReview.tender_id == tender.id))
+    }
+    scored = terms_of(tender).method in SCORED
+    tabs = []
+    for bid_id, lot_id, part in rows:
+        verdict, sheet, review = verdicts.get(bid_id), sheets.get(bid_id), asked.get(bid_id)
+        due, light = "", "g"
+        if verdict is None:
+            due, light = ("", "g") if bid_id in voted else ("review", "n")
+        elif review is not None and review.decided_at is None:
+            can = review.explanation is not None and str(member.number) not in review.votes
+            due, light = ("explain", "y") if can else ("", "y")
+        elif not verdict.valid:
+            light = "r"
+        elif scored and (sheet is None or sheet.locked_at is None):
+            due, light = "score", "n"
+        tabs.append(
+            BidTab(blind_code(part), bid_id, lots[lot_id], light, due, verdict.valid if verdict else None)
+        )
+    votes = [
+        lot
+        for lot in lots.values()
+        if is_concluded(session, lot.id)
+        and needs_competition_vote(session, tender, panel, lot)
+        and str(member.number) not in panel.competition.get(str(lot.id), {})
+    ]
+    return Desk(tabs, votes)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one member has come; never what he gave."""
+
+    number: int
+    seat: str
+    own: bool
+    done: int
+    total: int
+
+    @property
+    def is_done(self) -> bool:
+        return self.total > 0 and self.done >= self.total
+
+
+def progress_of(
+    session: Session, tender: Tender, panel: Panel, desk: Desk, person_id: UUID
+) -> list[Progress]:
+    """Everybody's count of reviewed or locked bids, and nothing more."""
+    bids = [tab.bid_id for tab in desk.tabs]
+    if panel.state == "reviewing":
+        bids = [tab.bid_id for tab in desk.tabs if tab.valid is None]
+        query = (
+            sa.select(ReviewVote.panelist_id, sa.func.count(ReviewVote.bid_id.distinct()))
+            .where(ReviewVote.bid_id.in_(bids))
+            .group_by(ReviewVote.panelist_id)
+        )
+    else:
+        bids = [tab.bid_id for tab in desk.tabs if tab.valid]
+        query = (
+            sa.select(ScoreSheet.panelist_id, sa.func.count())
+            .where(ScoreSheet.bid_id.in_(bids), ScoreSheet.locked_at.is_not(None))
+            .group_by(ScoreSheet.panelist_id)
+        )
+    counts = {row[0]: row[1] for row in session.execute(query)}
+    scored = panel.state == "reviewing" or terms_of(tender).method in SCORED
+    return [
+        Progress(
+            member.number,
+            member.seat,
+            member.person_id == person_id,
+            counts.get(member.id, 0),
+            len(bids) if scored else 0,
+        )
+        for member in committed(panel)
+    ]
+
+
+@dataclass(frozen=True)
+class FileLine:
+    """A file of an opened bid under a neutral name: what the bidder called it may say who he is."""
+
+    id: UUID
+    name: str
+    part: str
+    media: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class BidDesk:
+    """One bid on a member's desk."""
+
+    tab: BidTab
+    files: Sequence[FileLine]
+    votes: Mapping[str, ReviewVote]
+    verdict: Verdict | None
+    abnormal: AbnormalReview | None
+    sheet: ScoreSheet | None
+
+
+def bid_desk(session: Session, member: Panelist, tab: BidTab) -> BidDesk:
+    """Files, own answers, verdict, explanation and own sheet of one bid."""
+    return BidDesk(
+        tab=tab,
+        files=files_of(session, tab),
+        votes={
+            vote.item: vote
+            for vote in session.scalars(
+                sa.select(ReviewVote).where(
+                    ReviewVote.panelist_id == member.id, ReviewVote.bid_id == tab.bid_id
+                )
+            )
+        },
+        verdict=session.scalars(sa.select(Verdict).where(Verdict.bid_id == tab.bid_id)).one_or_none(),
+        abnormal=session.scalars(
+            sa.select(AbnormalReview).where(AbnormalReview.bid_id == tab.bid_id)
+        ).one_or_none(),
+        sheet=session.scalars(
+            sa.select(ScoreSheet).where(
+                ScoreSheet.panelist_id == member.id, ScoreSheet.bid_id == tab.bid_id
+            )
+        ).one_or_none(),
+    )
+
+
+def files_of(session: Session, tab: BidTab) -> list[FileLine]:
+    """Files of the opened parts of a bid."""
+    rows = session.execute(
+        sa.select(OpenedFile, OpenedPart.part)
+        .join(OpenedPart, OpenedPart.id == OpenedFile.opened_id)
+        .where(OpenedPart.bid_id == tab.bid_id, OpenedPart.ok.is_(True))
+        .order_by(OpenedPart.part, OpenedFile.number)
+    ).all()
+    return [
+        FileLine(file.id, neutral_name(tab.code, part, number, file.name), part, file.media, file.size, file.sha256)
+        for number, (file, part) in enumerate(rows, start=1)
+    ]
+
+
+def neutral_name(code: str, part: str, number: int, name: str) -> str:
+    """``T-03-tech-1.pdf``: the code, the part, a number and the ending the file had."""
+    ending = name.rpartition(".")[2].lower() if "." in name else ""
+    ending = ending if ending.isalnum() and len(ending) <= 5 and ending.isascii() else "bin"
+    return f"{code}-{part}-{number}.{ending}"
+
+
+# ---- reports ----------------------------------------
+
+
+def reports_of(session: Session, tender_id: UUID) -> dict[UUID, EvaluationReport]:
+    """The report in force of every lot that has one."""
+    return {
+        one.lot_id: one
+        for one in session.scalars(
+            sa.select(EvaluationReport).where(
+                EvaluationReport.tender_id == tender_id, EvaluationReport.superseded_at.is_(None)
+            )
+        )
+    }
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What somebody may see of a report: ``member``, ``buyer``, ``supervisor`` or ``public``."""
+
+    kind: str
+    member: Panelist | None = None
+
+    @property
+    def inside(self) -> bool:
+        """Whether single members' scores are shown."""
+        return self.kind != "public"
+
+
+def reader_of(session: Session, tender: Tender, lot: Lot, report: EvaluationReport | None, who: Actor) -> Reader:
+    """Members read a report once it is made, buyer and supervisors once it is delivered, everybody once published.
+
+    Raises:
+        NotFound: too early, or no such report.
+    """
+    if report is None:
+        raise NotFound("not_found", thing="report", id=f"{tender.code}/{lot.number}")
+    panel = panel_of(session, tender.id)
+    for member in committed(panel) if panel is not None else []:
+        if who.person_id is not None and member.person_id == who.person_id:
+            return Reader("member", member)
+    if report.delivered_at is not None:
+        if runs_tender(who, tender):
+            return Reader("buyer")
+        if who.has(Role.SUPERVISOR):
+            return Reader("supervisor")
+        if lot.stage in PUBLIC_STAGES:
+            return Reader("public")
+    raise NotFound("not_found", thing="report", id=f"{tender.code}/{lot.number}")
+
+
+# ---- the buyer's desk ----------------------------------------
+
+
+@dataclass(frozen=True)
+class PanelState:
+    """A panel without names: seats, answers and numbers."""
+
+    state: str
+    seats: int
+    buyer_seats: int
+    experts_committed: int
+    buyers_committed: int
+    invited: int
+    representatives: Sequence[tuple[UUID, str]] = ()
+    invited_until_at: datetime | None = None
+
+    @property
+    def open_buyer_seats(self) -> int:
+        return self.buyer_seats - len(self.representatives)
+
+
+def panel_state(session: Session, tender: Tender) -> PanelState | None:
+    """How a panel stands; only the buyer's own representatives are named, by whom he named them."""
+    from kernel.identity.models import Person
+
+    panel = panel_of(session, tender.id)
+    if panel is None:
+        return None
+    own = [m for m in panel.members if m.seat == "buyer" and m.state != "left"]
+    names = {
+        person.id: person.name
+        for person in session.scalars(sa.select(Person).where(Person.id.in_([m.person_id for m in own])))
+    }
+    sitting = committed(panel)
+    return PanelState(
+        state=panel.state,
+        seats=panel.seats,
+        buyer_seats=panel.buyer_seats,
+        experts_committed=sum(m.seat == "expert" for m in sitting),
+        buyers_committed=sum(m.seat == "buyer" for m in sitting),
+        invited=sum(m.state == "invited" for m in panel.members),
+        representatives=[(m.person_id, names[m.person_id]) for m in own],
+        invited_until_at=panel.invited_until_at,
+    )
+
+
+def colleagues(session: Session, tender: Tender) -> list[tuple[UUID, str]]:
+    """People of the buyer and his agency who can take a representative's seat: id and name."""
+    from kernel.identity.models import Membership, Person
+
+    orgs = {tender.buyer_id, tender.agent_id} - {None}
+    seated = sa.select(Panelist.person_id).where(Panelist.tender_id == tender.id)
+    rows = session.execute(
+        sa.select(Person.id, Person.name)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(
+            Membership.org_id.in_(orgs),
+            Membership.until.is_(None),
+            Person.state == "active",
+            Person.id.not_in(seated),
+        )
+        .distinct()
+        .order_by(Person.name, Person.id)
+        .limit(200)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+@dataclass(frozen=True)
+class LotDesk:
+    """A lot as the buyer decides on it."""
+
+    lot: Lot
+    report: EvaluationReport | None
+    award: Award | None
+    objections: int = 0
+
+    @property
+    def delivered(self) -> bool:
+        return self.report is not None and self.report.delivered_at is not None
+
+
+def lot_desks(session: Session, tender: Tender) -> list[LotDesk]:
+    """Every lot with its report in force and its award."""
+    from trading.models import Objection
+
+    reports = reports_of(session, tender.id)
+    awards = {
+        one.lot_id: one for one in session.scalars(sa.select(Award).where(Award.tender_id == tender.id))
+    }
+    waiting = list(
+        session.scalars(
+            sa.select(Objection.lot_id).where(
+                Objection.tender_id == tender.id, Objection.answered_at.is_(None)
+            )
+        )
+    )
+    return [
+        LotDesk(
+            lot,
+            reports.get(lot.id),
+            awards.get(lot.id) if lot.stage in DECIDED else None,
+            sum(one in (None, lot.id) for one in waiting),
+        )
+        for lot in tender.lots
+    ]
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A tender of the buyer that is being evaluated, or was."""
+
+    tender: Tender
+    state: str
+    lots: Sequence[Lot] = field(default_factory=list)
+
+
+def run_evaluations(session: Session, org_id: UUID) -> list[RunLine]:
+    """Tenders of an organisation whose bids are open, newest first."""
+    rows = session.execute(
+        sa.select(Tender, Panel.state)
+        .outerjoin(Panel, Panel.tender_id == Tender.id)
+        .where(
+            sa.or_(Tender.buyer_id == org_id, Tender.agent_id == org_id),
+            sa.select(Lot.id)
+            .where(Lot.tender_id == Tender.id, Lot.stage.in_((Stage.EVALUATION, *PUBLIC_STAGES)))
+            .exists(),
+        )
+        .order_by(Tender.bids_close_at.desc(), Tender.id.desc())
+        .limit(100)
+    ).unique()
+    return [RunLine(tender, state or "", list(tender.lots)) for tender, state in rows]
+
+
+# ---- the bidder's desk ----------------------------------------
+
+
+@dataclass(frozen=True)
+class OwnLine:
+    """A bid of the visitor's organisation after the opening."""
+
+    bid: Bid
+    tender: Tender
+    lot: Lot
+    asked: AbnormalReview | None
+    award: Award | None
+
+    @property
+    def decided(self) -> bool:
+        return self.lot.stage in DECIDED
+
+
+def my_results(session: Session, org_id: UUID) -> list[OwnLine]:
+    """Opened bids of an organisation, newest first."""
+    rows = session.execute(
+        sa.select(Bid, Tender, Lot, AbnormalReview, Award)
+        .join(Tender, Tender.id == Bid.tender_id)
+        .join(Lot, Lot.id == Bid.lot_id)
+        .join(OpenedPart, sa.and_(OpenedPart.bid_id == Bid.id, OpenedPart.part == "price"))
+        .outerjoin(AbnormalReview, AbnormalReview.bid_id == Bid.id)
+        .outerjoin(Award, sa.and_(Award.lot_id == Lot.id, Award.bid_id == Bid.id))
+        .where(Bid.org_id == org_id)
+        .order_by(Tender.bids_close_at.desc(), Bid.id.desc())
+        .limit(100)
+    ).unique()
+    return [
+        OwnLine(bid, tender, lot, asked, award if lot.stage in DECIDED else None)
+        for bid, tender, lot, asked, award in rows
+    ]
+
+
+def own_line(session: Session, code: str, who: Actor) -> OwnLine:
+    """One opened bid of the visitor's organisation by its hex id; anybody else's does not exist for him."""
+    if who.org_id is not None and who.has(Role.BIDDER):
+        for line in my_results(session, who.org_id):
+            if line.bid.code == code:
+                return line
+    raise NotFound("not_found", thing="bid", id=code)
+
+
+def terms_for_people(terms: Terms, lang: str) -> dict[str, str]:
+    """Names of factors and review items in a language, by id."""
+    return {
+        item.id: (item.name_en or item.name) if lang == "en" else item.name
+        for item in (*terms.factors, *terms.review)
+    }
