@@ -345,6 +345,7 @@ def judge_explanation(work: Work, panelist_id: UUID, bid_id: UUID, *, convincing
                 panel=panel.id,
                 number=member.number,
                 bid=work.session.get_one(Bid, bid_id).code,
+                items={"explanation_convincing": convincing},
             )
         )
         return found
