@@ -171,7 +171,9 @@ def notice(notice_id: UUID) -> Page:
         found = queries.notice(session, notice_id)
     if found is None:
         raise NotFound("not_found", thing="notice", id=str(notice_id))
-    return render_template("trading/notice.html", notice=found, line=found.line)
+    printed = found.body.get("terms")
+    terms = parse_terms(printed) if isinstance(printed, dict) else None
+    return render_template("trading/notice.html", notice=found, line=found.line, terms=terms)
 
 
 @views.get("/tenders/<code>")
