@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from kernel.clock import Clock, SystemClock
 from kernel.ledger.trust import trust_text
 from kernel.outside import system_entropy
 from kernel.settings import Settings
@@ -50,8 +51,11 @@ def run_keepers(settings: Settings, stop: threading.Event) -> None:
 class Keeper:
     """One custodian organisation's agent, set to release by itself."""
 
-    def __init__(self, url: str, folder: Path, token: str, trust: tlog.Policy) -> None:
+    def __init__(
+        self, url: str, folder: Path, token: str, trust: tlog.Policy, clock: Clock | None = None
+    ) -> None:
         self.folder = folder
+        self.clock = clock or SystemClock()
         self.key = Ed25519PrivateKey.from_private_bytes((folder / "identity.key").read_bytes())
         self.client = Client(url, token)
         self.state = CustodianState(folder, PASSPHRASE, system_entropy, cost=COST)
@@ -96,7 +100,7 @@ class Keeper:
                 policy,
                 duty["x"],
                 duty["part"],
-                now=datetime.now(UTC),
+                now=self.clock.now(),
                 parts_allowed=policy.parts,
                 approved=True,
             )

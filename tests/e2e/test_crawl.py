@@ -1,0 +1,196 @@
+"""Every page that a role can reach by links: it answers, it is clean, it speaks one language, it fits."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser
+from playwright.sync_api import Error as BrowserError
+from werkzeug.exceptions import HTTPException
+
+from tests.support.browser import NARROW, WIDE, Visitor, left_over
+from tests.support.city import PASSWORD, City, panelist_at_work
+
+pytestmark = pytest.mark.slow
+
+ROLES = ("public", "buyer", "agency", "bidder", "expert", "supervisor", "custodian", "operator")
+
+EVERY_STAGE = {"trading.tender": 12, "bidding.opening": 6}
+"""Doors whose pages differ by the stage of the tender: as many of them are visited."""
+
+KINDS = ("step", "name")
+"""Arguments that choose another page of the same door."""
+
+NOT_BY_LINKS = {
+    "static": "files of pages",
+    "healthz": "for the machine that watches",
+    "readyz": "for the machine that watches",
+    "trading.search": "answers the search form; test_the_search_form_finds",
+    "identity.code": "only between password and code; needs a second factor",
+    "identity.reset": "the link comes by mail",
+    "identity.registered": "after a registration",
+    "identity.step_up": "only in front of a binding act",
+    "identity.server_time": "asked by scripts",
+    "bidding.opening_state": "asked by scripts",
+}
+"""Doors that no link leads to, and why. Machine doors below /api/ and /log/tile are tested elsewhere."""
+
+
+@dataclass
+class Walk:
+    """What the crawl of all roles has seen."""
+
+    doors: set[str] = field(default_factory=set)
+    roles: set[str] = field(default_factory=set)
+    checked: set[str] = field(default_factory=set)
+
+
+@pytest.fixture(scope="module")
+def walk() -> Walk:
+    return Walk()
+
+
+def _door(city: City, url: str) -> tuple[str, dict[str, Any]] | None:
+    """Endpoint and arguments behind an address of the site, or None for other addresses."""
+    if not url.startswith(city.url + "/"):
+        return None
+    try:
+        endpoint, values = city.app.url_map.bind("localhost").match(urlsplit(url).path, method="GET")
+    except HTTPException:
+        return ("?", {"path": urlsplit(url).path})
+    return endpoint, dict(values)
+
+
+def _account(city: City, role: str) -> str:
+    world = city.world
+    return {
+        "buyer": lambda: world.buyers[0],
+        "agency": lambda: world.agents[0],
+        "bidder": lambda: next(iter(city.deals[0].bids.values())),  # type: ignore[attr-defined]
+        "expert": lambda: panelist_at_work(city),
+        "supervisor": lambda: world.supervisors[0],
+        "custodian": lambda: world.keepers["notary"],
+        "operator": lambda: world.operators[0],
+    }[role]().email
+
+
+def _check(visitor: Visitor, where: str, *, axe: bool) -> list[str]:
+    """Everything that is wrong with the open page."""
+    found = visitor.look()
+    wrong = list(left_over(found["texts"], visitor.lang))
+    if found["lang"] != visitor.lang:
+        wrong.append(f"lang is {found['lang']}")
+    if len(found["headings"]) != 1:
+        wrong.append(f"{len(found['headings'])} h1: {found['headings']}")
+    wrong += [f"not labelled: {one}" for one in found["unlabelled"]]
+    if found["wide"] > 0:
+        wrong.append(f"{found['wide']} px too wide: {found['outside']}")
+    if axe:
+        wrong += visitor.axe()
+    return [f"{where} {line}" for line in wrong]
+
+
+def _visit(zh: Visitor, en: Visitor, url: str) -> tuple[list[str], list[str]]:
+    """Look at one page in both languages and widths; what is wrong, and where its links lead."""
+    path = urlsplit(url).path
+    try:
+        answer = zh.page.goto(url, wait_until="load")
+    except BrowserError as error:
+        if "Download is starting" not in str(error):
+            raise
+        status = zh.context.request.get(url).status
+        return ([] if status == 200 else [f"{path} download answered {status}"]), []
+    assert answer is not None
+    if answer.status != 200:
+        return [f"{path} answered {answer.status}"], []
+    if "text/html" not in answer.headers.get("content-type", ""):
+        return [], []
+    zh.settle()
+    wrong = _check(zh, f"{path} zh 1440", axe=True)
+    links = zh.look()["links"]
+    zh.resize(NARROW)
+    wrong += _check(zh, f"{path} zh 390", axe=True)
+    zh.resize(WIDE)
+    en.page.goto(url, wait_until="load")
+    en.settle()
+    wrong += _check(en, f"{path} en 1440", axe=True)
+    en.resize(NARROW)
+    wrong += _check(en, f"{path} en 390", axe=False)
+    en.resize(WIDE)
+    return wrong, links
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_page_of_a_role_is_whole(role: str, city: City, browser: Browser, walk: Walk) -> None:
+    zh, en = (Visitor(browser, city.url, lang=lang) for lang in ("zh-CN", "en"))
+    if role != "public":
+        for visitor in (zh, en):
+            visitor.sign_in(_account(city, role), PASSWORD)
+    waiting = deque([city.url + "/"] if role == "public" else [city.url + "/desk", city.url + "/account"])
+    times: Counter[str] = Counter()
+    wrong: list[str] = []
+    seen: set[str] = set()
+    while waiting:
+        url = waiting.popleft().partition("#")[0]
+        found = _door(city, url)
+        if found is None or url in seen:
+            continue
+        seen.add(url)
+        endpoint, values = found
+        if endpoint == "?":
+            wrong.append(f"a link leads nowhere: {values['path']}")
+            continue
+        key = ":".join([endpoint, *(str(values[name]) for name in KINDS if name in values)])
+        if "lang=" in urlsplit(url).query or times[key] >= EVERY_STAGE.get(key, 1):
+            continue
+        times[key] += 1
+        walk.doors.add(endpoint)
+        if role != "public" and key in walk.checked and key != "trading.home":
+            # Looked at as a stranger already; here only its links count.
+            try:
+                answer = zh.page.goto(url, wait_until="load")
+            except BrowserError:
+                continue
+            if answer is not None and "text/html" in answer.headers.get("content-type", ""):
+                waiting += zh.look()["links"]
+            continue
+        said, links = _visit(zh, en, url)
+        wrong += said
+        waiting += links
+        if role == "public":
+            walk.checked.add(key)
+    walk.roles.add(role)
+    wrong += [f"zh {line}" for line in zh.troubles] + [f"en {line}" for line in en.troubles]
+    zh.close()
+    en.close()
+
+    assert list(dict.fromkeys(wrong)) == []
+
+
+def test_no_page_is_left_out_of_the_crawl(city: City, walk: Walk) -> None:
+    if walk.roles != set(ROLES):
+        pytest.skip("only after all roles have walked in this process")
+    doors = {
+        rule.endpoint
+        for rule in city.app.url_map.iter_rules()
+        if "GET" in (rule.methods or ()) and not rule.rule.startswith(("/api/v1/", "/log/tile"))
+    }
+
+    assert sorted(doors - walk.doors - set(NOT_BY_LINKS)) == []
+
+
+def test_the_search_form_finds(city: City, browser: Browser) -> None:
+    visitor = Visitor(browser, city.url)
+    visitor.page.goto("/notices")
+    visitor.page.locator("main input[name=q]").first.fill("课桌")
+    visitor.page.keyboard.press("Enter")
+
+    visitor.page.wait_for_url("**q=*")
+
+    assert "课桌椅采购" in visitor.page.locator("main").inner_text()
+    assert visitor.troubles == []
+    visitor.close()
