@@ -20,6 +20,8 @@ from trading.rules.timetable import check_span
 
 
 class Colour(StrEnum):
+    """What a light says: in order, nearly late, or late."""
+
     GREEN = "green"
     YELLOW = "yellow"
     RED = "red"
@@ -306,8 +308,7 @@ def work_during_objection(w: Watched, now: datetime) -> Iterator[Light]:
         if not one.in_time or one.matter == "opening":
             continue
         for moved in w.moves:
-            waiting = one.filed_at <= moved.at and (one.answered_at is None or moved.at < one.answered_at)
-            if waiting and moved.move in HELD_STILL:
+            if moved.move in HELD_STILL and _waited(one, moved):
                 yield Light(
                     "LC-04",
                     f"{one.key}-lot-{moved.lot}-{moved.move}",
@@ -317,6 +318,15 @@ def work_during_objection(w: Watched, now: datetime) -> Iterator[Light]:
                     None,
                     _entries(one.entry, moved.entry),
                 )
+
+
+def _waited(one: Objected, moved: Moved) -> bool:
+    """Whether an objection lay unanswered at a move; within one instant the log's order decides."""
+    if moved.at == one.filed_at and one.entry is not None and moved.entry is not None:
+        filed = one.entry < moved.entry
+    else:
+        filed = one.filed_at <= moved.at
+    return filed and (one.answered_at is None or moved.at < one.answered_at)
 
 
 def early_reads(w: Watched, now: datetime) -> Iterator[Light]:
