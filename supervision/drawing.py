@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from supervision.log_queries import Entry
 
 WIDTH, BOX, HIGH = 600, 92, 34
-SPREAD = (120, 66, 60, 56)
+SPREAD = (92, 56, 50, 48)
 LEVEL = 74
 DRAWN = len(SPREAD)
 

@@ -7,7 +7,7 @@ from kernel.i18n import gettext, marked
 KINDS = {
     "genesis": marked("Log began"),
     "policy": marked("Sealing policy"),
-    "notice": marked("Notice"),
+    "notice": marked("Public notice"),
     "clarification": marked("Clarification"),
     "custodian-key": marked("Custodian's key"),
     "custodian-ack": marked("Custodian's acknowledgement"),
@@ -23,7 +23,7 @@ KINDS = {
     "report": marked("Evaluation report"),
     "award": marked("Award"),
     "objection": marked("Objection"),
-    "decision": marked("Decision"),
+    "decision": marked("Recorded decision"),
     "sealer-release": marked("Sealing program released"),
     "key-change": marked("Platform key changed"),
     "admin-action": marked("Administration"),
@@ -55,7 +55,7 @@ RULES = {
 STAGES = {
     "tendering": marked("Tendering"),
     "opening": marked("Opening"),
-    "evaluation": marked("Evaluation"),
+    "evaluation": marked("Evaluation stage"),
     "standstill": marked("Publicity"),
     "awarded": marked("Awarded"),
     "contracted": marked("Contract"),
