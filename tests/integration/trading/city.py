@@ -62,7 +62,9 @@ class City:
                 budget=Money.from_yuan("70000000"),
             )
 
-    def draft(self, title: str = "阳光大道道路工程", regime: str = "TM", category: str = "works", **more: Any) -> Tender:
+    def draft(
+        self, title: str = "阳光大道道路工程", regime: str = "TM", category: str = "works", **more: Any
+    ) -> Tender:
         """A complete draft: two lots, one document, keys stated; only its notice is missing."""
         house = self.house
         project = self.project(title, category)
@@ -88,7 +90,10 @@ class City:
                 lot = LotDraft(title=f"标段{number}", quantity="1 项", ceiling=Money.from_yuan("33000000"))
                 actions.add_lot(work, tender.id, lot)
             file = FileDraft(
-                kind="tender_document", name="招标文件.pdf", media="application/pdf", data=b"%PDF" + title.encode()
+                kind="tender_document",
+                name="招标文件.pdf",
+                media="application/pdf",
+                data=b"%PDF" + title.encode(),
             )
             actions.add_document(work, tender.id, file)
         self._state_keys(tender.id, tender.code)
@@ -113,7 +118,9 @@ class City:
             with house.begin(house.actor(person)) as work:
                 custody.state_key(work, seat.id, statement.to_json())
 
-    def tender(self, title: str = "阳光大道道路工程", regime: str = "TM", category: str = "works", **more: Any) -> Tender:
+    def tender(
+        self, title: str = "阳光大道道路工程", regime: str = "TM", category: str = "works", **more: Any
+    ) -> Tender:
         """A published tender; its records have their places in the log."""
         draft = self.draft(title, regime, category, **more)
         with self.house.begin(self.house.actor(self.buyer)) as work:

@@ -16,7 +16,13 @@ from trading.models import Document, DocumentTaking, Notice, Objection, Question
 LANGS = ("zh-CN", "en")
 GUIDES = ("bid", "tender", "verify", "glossary", "accessibility", "privacy", "help", "source")
 STEPS = ("basics", "lots", "terms", "dates", "documents", "sealing", "review")
-XSS = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7}}", "javascript:alert(1)", "</textarea><b>")
+XSS = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{7*7}}",
+    "javascript:alert(1)",
+    "</textarea><b>",
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +36,9 @@ def drafted(standing_city: City) -> Tender:
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_public_pages_answer_everybody_in_both_languages(standing_city: City, published: Tender, lang: str) -> None:
+def test_public_pages_answer_everybody_in_both_languages(
+    standing_city: City, published: Tender, lang: str
+) -> None:
     browser = standing_city.house.client()
     with standing_city.house.read() as session:
         notice_id = session.scalar(sa.select(Notice.id).where(Notice.tender_id == published.id))
@@ -39,7 +47,9 @@ def test_public_pages_answer_everybody_in_both_languages(standing_city: City, pu
     pages += [f"/tenders/{published.code}", f"/notices/{notice_id}"]
 
     for page in pages:
-        answer = browser.get(page, query_string={"lang": lang} if "?" not in page else None, headers={"Accept-Language": lang})
+        answer = browser.get(
+            page, query_string={"lang": lang} if "?" not in page else None, headers={"Accept-Language": lang}
+        )
 
         assert answer.status_code == 200, page
         assert f'<html lang="{lang}"' in answer.text, page
@@ -49,7 +59,9 @@ def test_public_pages_answer_everybody_in_both_languages(standing_city: City, pu
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_no_page_shows_a_message_without_its_translation(standing_city: City, published: Tender, lang: str) -> None:
+def test_no_page_shows_a_message_without_its_translation(
+    standing_city: City, published: Tender, lang: str
+) -> None:
     text = standing_city.house.client().get(f"/tenders/{published.code}?lang={lang}").text
 
     assert ("进程与法定期限" in text) is (lang == "zh-CN")
@@ -57,12 +69,16 @@ def test_no_page_shows_a_message_without_its_translation(standing_city: City, pu
     assert "body." not in text
 
 
-@pytest.mark.parametrize("page", ["/tenders/SR2026-GC-99999", "/guide/nothing", "/law?edition=no", "/notices/not-a-uuid"])
+@pytest.mark.parametrize(
+    "page", ["/tenders/SR2026-GC-99999", "/guide/nothing", "/law?edition=no", "/notices/not-a-uuid"]
+)
 def test_what_does_not_exist_is_not_found(standing_city: City, page: str) -> None:
     assert standing_city.house.client().get(page).status_code == 404
 
 
-def test_before_its_publication_a_tender_does_not_exist_for_strangers(standing_city: City, drafted: Tender) -> None:
+def test_before_its_publication_a_tender_does_not_exist_for_strangers(
+    standing_city: City, drafted: Tender
+) -> None:
     house = standing_city.house
     page = f"/tenders/{drafted.code}"
 
@@ -73,7 +89,9 @@ def test_before_its_publication_a_tender_does_not_exist_for_strangers(standing_c
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_every_step_of_the_wizard_opens_for_its_buyer_alone(standing_city: City, drafted: Tender, lang: str) -> None:
+def test_every_step_of_the_wizard_opens_for_its_buyer_alone(
+    standing_city: City, drafted: Tender, lang: str
+) -> None:
     house = standing_city.house
     for step in STEPS:
         page = f"/desk/tenders/{drafted.code}/{step}?lang={lang}"
@@ -87,7 +105,12 @@ def test_every_step_of_the_wizard_opens_for_its_buyer_alone(standing_city: City,
 def test_desks_and_forms_open_for_their_roles(standing_city: City, published: Tender) -> None:
     house, code = standing_city.house, published.code
     buyer, bidder = house.client(standing_city.buyer), house.client(standing_city.bidder)
-    for page in ("/desk", "/desk/projects/new", f"/desk/tenders/{code}/questions", f"/desk/tenders/{code}/objections"):
+    for page in (
+        "/desk",
+        "/desk/projects/new",
+        f"/desk/tenders/{code}/questions",
+        f"/desk/tenders/{code}/objections",
+    ):
         assert buyer.get(page).status_code == 200, page
     for page in ("/desk", f"/tenders/{code}/ask", f"/tenders/{code}/object"):
         assert bidder.get(page).status_code == 200, page
@@ -132,7 +155,9 @@ def test_from_a_project_to_a_published_notice_through_the_pages(city: City) -> N
         },
     )
     assert answer.status_code == 303
-    answer = browser.post(answer.location, data={"title": "东湖提标改造", "regime": "TM", "category": "works"})
+    answer = browser.post(
+        answer.location, data={"title": "东湖提标改造", "regime": "TM", "category": "works"}
+    )
     assert answer.status_code == 303
     code = answer.location.split("/")[-2]
     assert code.startswith("SR2026-GC-")
@@ -142,8 +167,19 @@ def test_from_a_project_to_a_published_notice_through_the_pages(city: City) -> N
     desk = f"/desk/tenders/{code}"
 
     assert browser.post(f"{desk}/publish", data={"confirmed": "yes"}).status_code == 422
-    basics = {"title": "东湖提标改造", "regime": "TM", "category": "works", "region": "望岭县", "place": "东湖"}
-    basics |= {"summary": "提标改造", "qualification": "一级", "contact_name": "王工", "contact_phone": "0990-1"}
+    basics = {
+        "title": "东湖提标改造",
+        "regime": "TM",
+        "category": "works",
+        "region": "望岭县",
+        "place": "东湖",
+    }
+    basics |= {
+        "summary": "提标改造",
+        "qualification": "一级",
+        "contact_name": "王工",
+        "contact_phone": "0990-1",
+    }
     assert browser.post(f"{desk}/basics", data=basics).location == f"{desk}/lots"
     lot = {"title": "一标段", "quantity": "1 项", "ceiling": "80000000"}
     assert browser.post(f"{desk}/lots", data=lot).status_code == 303
@@ -186,7 +222,9 @@ def test_what_was_typed_survives_a_refusal(city: City) -> None:
     tender, browser = city.draft(), city.house.client(city.buyer)
     desk = f"/desk/tenders/{tender.code}"
 
-    lot = browser.post(f"{desk}/lots", data={"title": "我打的标题", "quantity": "很多内容", "ceiling": "不是钱"})
+    lot = browser.post(
+        f"{desk}/lots", data={"title": "我打的标题", "quantity": "很多内容", "ceiling": "不是钱"}
+    )
     terms = browser.post(
         f"{desk}/terms",
         data={
@@ -247,7 +285,8 @@ def test_a_question_is_answered_for_everybody_and_nobody_sees_who_asked(city: Ci
     assert "运距怎么算？" not in house.client().get(f"/tenders/{tender.code}").text
     desk = buyer.get(f"/desk/tenders/{tender.code}/questions").text
     answer = buyer.post(
-        f"/desk/tenders/{tender.code}/questions/{question.id}", data={"answer": "按6.5公里", "affects_bids": "no"}
+        f"/desk/tenders/{tender.code}/questions/{question.id}",
+        data={"answer": "按6.5公里", "affects_bids": "no"},
     )
 
     assert answer.status_code == 303
@@ -313,7 +352,9 @@ def test_ending_a_tender_asks_for_a_reason_and_a_confirmation(city: City) -> Non
 
 @pytest.mark.parametrize("attack", XSS)
 def test_free_text_is_shown_as_text(city: City, attack: str) -> None:
-    tender = city.tender("安全" + attack, summary=attack, qualification=attack, contact={"name": attack, "phone": attack})
+    tender = city.tender(
+        "安全" + attack, summary=attack, qualification=attack, contact={"name": attack, "phone": attack}
+    )
     house = city.house
     with house.begin(house.actor(city.bidder)) as work:
         question = actions.ask_question(work, tender.id, attack)
@@ -344,7 +385,12 @@ def test_queries_do_not_grow_with_rows(city: City) -> None:
 
     sa.event.listen(house.platform.database.reader, "before_cursor_execute", count)
     for round_ in range(2):
-        for page, person in (("/", None), ("/notices", None), ("/desk", city.buyer), ("/api/v1/tenders", None)):
+        for page, person in (
+            ("/", None),
+            ("/notices", None),
+            ("/desk", city.buyer),
+            ("/api/v1/tenders", None),
+        ):
             browser = house.client(person)
             browser.get(page)
             seen.clear()
@@ -361,7 +407,14 @@ def test_an_agency_names_the_buyer_it_acts_for(city: City) -> None:
     house = city.house
     agency = house.person(Role.AGENT)
     browser = house.client(agency)
-    form = {"name": "代理项目", "category": "goods", "region": "x", "funds": "x", "approval_no": "x", "budget": "1000000"}
+    form = {
+        "name": "代理项目",
+        "category": "goods",
+        "region": "x",
+        "funds": "x",
+        "approval_no": "x",
+        "budget": "1000000",
+    }
 
     unnamed = browser.post("/desk/projects/new", data=form)
     with house.read() as session:
