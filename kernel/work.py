@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound=Base)
 
 
+_FACTS = FactRow.__table__
+_INSERT_FACT = sa.insert(_FACTS)
+_LAST_SEQ = sa.select(sa.func.max(_FACTS.c.seq)).where(_FACTS.c.subject == sa.bindparam("subject"))
+
+
 class UnrecordedChange(AssertionError):
     """Audited rows changed and nobody said what happened: a bug, never shown as a refusal."""
 
@@ -104,34 +109,35 @@ class Work:
 
         Listeners of the rooms above hear it at once, inside the transaction.
         """
-        self.session.flush()
         seq = self._next_seq(fact.subject)
+        public, confidential = fact.public(), fact.confidential()
         record_id = book.write(
             self.session,
             platform=self.platform,
             now=self.now,
             kind=fact.kind,
             tender=fact.tender,
-            body=fact.public() | ({} if fact.kind in book.BARE else {"fact": fact.name, "seq": seq}),
-            confidential=fact.confidential(),
+            body=public | ({} if fact.kind in book.BARE else {"fact": fact.name, "seq": seq}),
+            confidential=confidential,
             by=self.actor.kid,
             sig=sig,
         )
-        self.session.add(
-            FactRow(
-                id=self.new_id(),
-                subject=fact.subject,
-                seq=seq,
-                name=fact.name,
-                tender=fact.tender,
-                at=self.now,
-                actor_kind=self.actor.kind,
-                person_id=self.actor.person_id,
-                org_id=self.actor.org_id,
-                body=fact.public(),
-                private=fact.confidential(),
-                record_id=record_id,
-            )
+        self.session.connection().execute(
+            _INSERT_FACT,
+            {
+                "id": self.new_id(),
+                "subject": fact.subject,
+                "seq": seq,
+                "name": fact.name,
+                "tender": fact.tender,
+                "at": self.now,
+                "actor_kind": self.actor.kind,
+                "person_id": self.actor.person_id,
+                "org_id": self.actor.org_id,
+                "body": public,
+                "private": confidential,
+                "record_id": record_id,
+            },
         )
         self._touched.add(fact.subject)
         recorded = Recorded(seq, record_id)
@@ -142,7 +148,7 @@ class Work:
 
     def _next_seq(self, subject: UUID) -> int:
         if subject not in self._seqs:
-            last = self.session.scalar(sa.select(sa.func.max(FactRow.seq)).where(FactRow.subject == subject))
+            last = self.session.connection().scalar(_LAST_SEQ, {"subject": subject})
             self._seqs[subject] = last or 0
         self._seqs[subject] += 1
         return self._seqs[subject]

@@ -168,6 +168,11 @@ def entry_of(record: Mapping[str, Any], alg: EntryAlg = EntryAlg.SHA256) -> byte
     return bytes((1, alg)) + digest(jcs.encode(dict(record)), alg)
 
 
+def entry_of_bytes(encoded: bytes, alg: EntryAlg = EntryAlg.SHA256) -> bytes:
+    """``entry_of`` for a record that is already in its canonical bytes."""
+    return bytes((1, alg)) + digest(encoded, alg)
+
+
 def private_digest(private: Mapping[str, Any], salt2: bytes, alg: EntryAlg = EntryAlg.SHA256) -> str:
     """Hex digest that stands in a body for confidential content kept apart.
 
