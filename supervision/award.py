@@ -1,4 +1,4 @@
-"""The award as a stranger recomputes it: one document per tender, bound to the log when its last lot is finished.
+"""The award as a stranger recomputes it: one document per tender, logged when its last lot is finished.
 
 Source: spec sealing §8 (evidence package); docs/formats/evidence.md §4.
 """

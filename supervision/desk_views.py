@@ -71,7 +71,9 @@ def cockpit() -> str:
         stages=[(stage, _colours(case for case in shown if case.stage == stage)) for stage in STAGES],
         regions=regions,
         region=region,
-        districts=[(name, _colours(case for case in every if case.tender.region == name)) for name in regions],
+        districts=[
+            (name, _colours(case for case in every if case.tender.region == name)) for name in regions
+        ],
         triggered=Counter(light.rule for case in shown for light in case.lights).most_common(6),
         head=head,
         witnesses=witnesses,
@@ -137,7 +139,10 @@ def resume(code: str) -> Answer:
     """Let a tender go on."""
     with begin() as work:
         actions.order_resumption(work, _tender(work.session, code).id, request.form.get("reason", ""))
-    flash(gettext("The tender goes on; a deadline that was still ahead moved by the time it stood still."), "success")
+    flash(
+        gettext("The tender goes on; a deadline that was still ahead moved by the time it stood still."),
+        "success",
+    )
     return redirect(url_for("supervision.watched_tender", code=code), code=303)
 
 

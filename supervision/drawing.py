@@ -57,7 +57,9 @@ def path_figure(entry: Entry) -> Figure:
     more_y = 8 + 44 + 30
     for depth, step in enumerate(reversed(steps)):
         top = not more and depth == 0
-        nodes.append(Node(x, y, "root" if top else "own", step.joined[: 12 if top else 8], "root" if top else ""))
+        nodes.append(
+            Node(x, y, "root" if top else "own", step.joined[: 12 if top else 8], "root" if top else "")
+        )
         foot, below = y + (44 if top else HIGH), y + LEVEL + (10 if top else 0)
         spread = SPREAD[depth + DRAWN - len(steps)] if len(steps) < DRAWN else SPREAD[depth]
         sibling, own = (x - spread, x + spread) if step.left else (x + spread, x - spread)

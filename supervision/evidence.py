@@ -28,7 +28,6 @@ from kernel.platform import Platform
 from sealbid import evidence, jcs, note, pack, records, signatures
 from sealbid.octets import b64
 from sealbid.policy import Policy
-from sealbid.tlog import TlogProof
 from supervision.award import award_document
 from supervision.log_queries import tender_states
 from supervision.rules.disclosure import disclosed
@@ -44,8 +43,8 @@ def export_evidence(platform: Platform, tender_id: UUID) -> bytes:
     Before it is finished the package holds what is disclosed by then; no confidential part is ever in it.
 
     Raises:
-        NotFound: no such tender. NotNow: ``evidence_too_early``; ``evidence_unwitnessed`` while a record still
-            waits for its place or for its cosignatures.
+        NotFound: no such tender. NotNow: ``evidence_too_early``; ``evidence_unwitnessed`` while a record
+            still waits for its place or for its cosignatures.
     """
     with platform.read() as session:
         files = evidence_files(platform, session, tender_id)
@@ -107,13 +106,9 @@ def _leaves(
             sa.select(Release).where(Release.tender_id == tender.id, Release.part == PUBLIC_PART)
         )
     }
-    needs_quorum = bool(platform.settings.witnesses) and platform.settings.witness_quorum > 0
+    prover = trust.Prover(session, platform.settings)
     for row in rows:
-        proof: TlogProof | None = None
-        if row.idx is not None and (
-            not needs_quorum or trust.witnessed_size(session, platform.settings, row.idx) is not None
-        ):
-            proof = trust.proof_of(session, platform.settings, row.idx)
+        proof = None if row.idx is None else prover.witnessed_proof(row.idx)
         if proof is None:
             raise NotNow("evidence_unwitnessed", source="sealing §7.2", tender=tender.code)
         release = releases.get(row.id)
@@ -194,7 +189,8 @@ def _containers(platform: Platform, session: Session, tender: Tender) -> dict[tu
     for bid, _ in rows:
         held = next(part for part in bid.parts if part.part == PUBLIC_PART)
         blocks = [
-            platform.outside.blobs.get(block_key(bid.code, PUBLIC_PART, number)) for number in range(held.blocks)
+            platform.outside.blobs.get(block_key(bid.code, PUBLIC_PART, number))
+            for number in range(held.blocks)
         ]
         if all(block is not None for block in blocks):
             found[bid.code, PUBLIC_PART] = b"".join(block for block in blocks if block is not None)

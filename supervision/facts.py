@@ -31,7 +31,7 @@ class ConfidentialRead(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderIssued(Fact):
-    """A supervisor's instruction with its reason; the suspension or resumption itself is the tender's own fact."""
+    """A supervisor's instruction and its reason; suspension or resumption is the tender's own fact."""
 
     name = "supervision.order.issued"
     kind = "decision"

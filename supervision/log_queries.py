@@ -41,7 +41,7 @@ DONE = frozenset({*FINAL, Stage.AWARDED})
 
 @dataclass(frozen=True)
 class EntryRow:
-    """One line of the list: what a hidden record shows is its hash and the checkpoint's time, nothing else."""
+    """One line of the list: a hidden record shows its hash and the checkpoint's time, nothing else."""
 
     index: int
     entry: str
@@ -129,9 +129,8 @@ def rows_of(session: Session, indexes: Sequence[int], now: datetime) -> list[Ent
         )
     }
     states = tender_states(session, {record.tender for record, _ in found.values()})
-    titles = dict(
-        session.execute(sa.select(Tender.code, Tender.title).where(Tender.code.in_(states))).tuples().all()
-    )
+    named = session.execute(sa.select(Tender.code, Tender.title).where(Tender.code.in_(states)))
+    titles = {row.code: row.title for row in named}
     return [_row(session, *found[index], states, titles, now) for index in indexes if index in found]
 
 
@@ -146,7 +145,13 @@ def _row(
     assert record.idx is not None
     if _shown(record, states, now):
         return EntryRow(
-            record.idx, entry.hex(), record.at, True, record.kind, record.tender, titles.get(record.tender, "")
+            record.idx,
+            entry.hex(),
+            record.at,
+            True,
+            record.kind,
+            record.tender,
+            titles.get(record.tender, ""),
         )
     cosigned = checkpoint_after(session, record.idx)
     assert cosigned is not None, "an entry with a place is in a signed checkpoint"
@@ -263,7 +268,9 @@ def _by_fingerprint(session: Session, text: str) -> list[int]:
     kinds = ("notice", "report", "award", "decision", "policy", "sealer-release")
     ids.update(
         session.scalars(
-            public.where(LogRecord.kind.in_(kinds), sa.cast(FactRow.body, sa.Text).contains(text)).limit(SHOWN)
+            public.where(LogRecord.kind.in_(kinds), sa.cast(FactRow.body, sa.Text).contains(text)).limit(
+                SHOWN
+            )
         )
     )
     return _places(session, ids)

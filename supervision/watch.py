@@ -117,7 +117,9 @@ def cases(session: Session, now: datetime, *, codes: Sequence[str] = (), ended: 
 
 def stage_of(tender: Tender) -> str:
     """The stage the tender counts under: that of its least advanced living lot."""
-    living = [lot.stage for lot in tender.lots if lot.stage not in FINAL] or [lot.stage for lot in tender.lots]
+    living = [lot.stage for lot in tender.lots if lot.stage not in FINAL] or [
+        lot.stage for lot in tender.lots
+    ]
     order = list(type(living[0]))
     return min(living, key=order.index).value
 
@@ -153,15 +155,12 @@ def _counts(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]
     if listed:
         for code, lot_id in session.execute(sa.select(Bid.code, Bid.lot_id).where(Bid.tender_id.in_(ids))):
             delivered[lot_id] += code in listed
-    opened = dict(
-        session.execute(
-            sa.select(OpenedPart.lot_id, sa.func.count(sa.distinct(OpenedPart.bid_id)))
-            .where(OpenedPart.tender_id.in_(ids), OpenedPart.ok.is_(True))
-            .group_by(OpenedPart.lot_id)
-        )
-        .tuples()
-        .all()
+    counted = session.execute(
+        sa.select(OpenedPart.lot_id, sa.func.count(sa.distinct(OpenedPart.bid_id)).label("count"))
+        .where(OpenedPart.tender_id.in_(ids), OpenedPart.ok.is_(True))
+        .group_by(OpenedPart.lot_id)
     )
+    opened = {row.lot_id: int(row[1]) for row in counted}
     return {lot_id: (delivered[lot_id], opened.get(lot_id, 0)) for lot_id in {*delivered, *opened}}
 
 
@@ -178,7 +177,9 @@ def _watched(
     numbers = {str(lot.id): lot.number for lot in tender.lots}
     entries = {(one.name, one.body.get("objection", "")): one.entry for one in told}
     decided = all(lot.stage in DONE for lot in tender.lots)
-    decided_at = max((lot.awarded_at for lot in tender.lots if lot.awarded_at), default=None) if decided else None
+    decided_at = (
+        max((lot.awarded_at for lot in tender.lots if lot.awarded_at), default=None) if decided else None
+    )
     return Watched(
         law=law_of(tender, now),
         calendar=calendars.official(),
@@ -231,7 +232,9 @@ def _lot(
     notice = next((one for one in reversed(candidates) if one.lot_id == lot.id), None)
     if report is not None and notice is not None and notice.published_at < report.made_at:
         notice = None  # candidates of an earlier report do not answer for this one
-    signed = next((one for one in reversed(told) if _names(one, "trading.lot.moved", lot, move="contract")), None)
+    signed = next(
+        (one for one in reversed(told) if _names(one, "trading.lot.moved", lot, move="contract")), None
+    )
     return LotWatch(
         number=lot.number,
         stage=lot.stage,
@@ -244,7 +247,11 @@ def _lot(
         contracted_at=signed.at if signed else None,
         report_entry=_entry(told, "evaluation.report.delivered", lot),
         candidates_entry=next(
-            (one.entry for one in reversed(told) if notice is not None and one.body.get("notice") == str(notice.id)),
+            (
+                one.entry
+                for one in reversed(told)
+                if notice is not None and one.body.get("notice") == str(notice.id)
+            ),
             None,
         ),
         award_entry=_entry(told, "trading.award.settled", lot),

@@ -179,8 +179,9 @@ def _audit_facts(session: Session, audit: Audit) -> None:
     )
     before: tuple[object, int] = (None, 0)
     told = set()
-    rows: Iterator[tuple[FactRow, LogRecord | None]] = (tuple(found) for found in session.execute(query))
-    for fact, row in rows:
+    for found in session.execute(query):
+        fact: FactRow = found[0]
+        row: LogRecord | None = found[1]
         audit.facts += 1
         name = f"fact {fact.name} {fact.subject}#{fact.seq}"
         if fact.seq != (before[1] + 1 if before[0] == fact.subject else 1):

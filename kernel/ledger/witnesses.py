@@ -1,7 +1,7 @@
 """How the sequencer reaches its witnesses: over HTTP, or inside this process for the demonstration and tests.
 
-A cosignature is believed only when it verifies under the key the settings name; whatever else a witness sends back
-is thrown away. Source: C2SP tlog-witness; spec sealing §7.2.
+A cosignature is believed only when it verifies under the key the settings name; whatever else a witness sends
+back is thrown away. Source: C2SP tlog-witness; spec sealing §7.2.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def http_cosigner(url: str, vkey: str, *, timeout: float = TIMEOUT_SECONDS) -> C
         vkey: the witness's C2SP verifier key; other signatures in the answer are dropped.
 
     Raises (when called):
-        SealError: ``witness_conflict`` with the size the witness knows, ``witness_refused``, ``witness_answer``.
+        SealError: ``witness_conflict`` with the size the witness knows; ``witness_refused``;
+            ``witness_answer``.
         OSError: nobody answers.
     """
     if urlsplit(url).scheme not in ("http", "https"):

@@ -69,7 +69,7 @@ def run_promises(platform: Platform, actor: Actor = SYSTEM) -> list[PromiseResul
 
 
 def watch_lights(platform: Platform) -> int:
-    """Compare every tender's lights with what was last recorded, and record the differences; how many there were."""
+    """Record every light that differs from what was last recorded; how many there were."""
     now = platform.outside.clock.now()
     changed = 0
     with platform.read() as session:

@@ -14,7 +14,7 @@ from kernel.work import Work
 from supervision import facts
 from supervision.rights import COUNTS_READ, ORDER_ISSUE
 from trading import actions as trading
-from trading.models import DocumentTaking, Tender
+from trading.models import Document, DocumentTaking, Tender
 
 
 def order_suspension(work: Work, tender_id: UUID, reason: str) -> Tender:
@@ -93,17 +93,15 @@ def read_counts(work: Work, tender_id: UUID, purpose: str) -> Counts:
             reader=work.actor.person_id,
         )
     )
-    states = dict(
-        work.session.execute(
-            sa.select(Bid.state, sa.func.count()).where(Bid.tender_id == tender_id).group_by(Bid.state)
-        )
-        .tuples()
-        .all()
+    counted = work.session.execute(
+        sa.select(Bid.state, sa.func.count()).where(Bid.tender_id == tender_id).group_by(Bid.state)
     )
+    states: dict[BidState, int] = {state: count for state, count in counted}  # noqa: C416 - rows are no pairs
+    documents = sa.select(Document.id).where(Document.tender_id == tender_id)
     taken = work.session.scalar(
-        sa.select(sa.func.count()).where(
-            DocumentTaking.document_id.in_(sa.select(_document_ids(tender_id).c.id))
-        )
+        sa.select(sa.func.count())
+        .select_from(DocumentTaking)
+        .where(DocumentTaking.document_id.in_(documents))
     )
     return Counts(
         complete=states.get(BidState.COMPLETE, 0),
@@ -111,9 +109,3 @@ def read_counts(work: Work, tender_id: UUID, purpose: str) -> Counts:
         withdrawn=states.get(BidState.WITHDRAWN, 0) + states.get(BidState.REPLACED, 0),
         documents_taken=taken or 0,
     )
-
-
-def _document_ids(tender_id: UUID) -> sa.Subquery:
-    from trading.models import Document
-
-    return sa.select(Document.id).where(Document.tender_id == tender_id).subquery()

@@ -1,7 +1,7 @@
 """When a record behind a log entry may be shown, and why not yet.
 
-Before the opening nothing about a bid may be guessed from the public log, neither who nor how many: so a hidden
-record shows neither its type nor its tender, and every reason for hiding reads the same.
+Before the opening nothing about a bid may be guessed from the public log, neither who nor how many: so a
+hidden record shows neither its type nor its tender, and every reason for hiding reads the same.
 
 Source: spec sealing §7.1 (every leaf must be explained); 招标投标法 第二十二条.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 EXPLAIN_DAYS = 90
-"""Days after the opening, or after the entry for records of no tender, when a record is shown at the latest."""
+"""Days after the opening (after the entry, for records of no tender) when a record is shown at the latest."""
 
 AT_ONCE = frozenset(
     {

@@ -1,6 +1,6 @@
 """Signal lights: what the law and the recorded facts say about a tender. Values in, lights out.
 
-Yellow: a deadline is near, or something minor or unclear. Red: a rule is broken. A light that is out is green.
+Yellow: a deadline is near, or something is minor or unclear. Red: a rule is broken. Otherwise green.
 
 Source: rules.md §6.2 (SX-01…SX-09, LC-01, LC-03, LC-04, LC-07).
 """
@@ -152,12 +152,12 @@ def _entries(*given: int | None) -> tuple[int, ...]:
 
 
 def document_days(w: Watched, now: datetime) -> Iterator[Light]:
-    """SX-01: documents are issued for fewer days than the law asks. Source: 招标投标法实施条例 第十六条 (T-101)."""
+    """SX-01: documents are issued for too few days. Source: 招标投标法实施条例 第十六条 (T-101)."""
     yield from _span("SX-01", w, w.documents_row, w.documents_from_at, w.documents_until_at, w.notice_entry)
 
 
 def tendering_days(w: Watched, now: datetime) -> Iterator[Light]:
-    """SX-02: less time between documents and deadline than the law asks; same day but an earlier hour is yellow.
+    """SX-02: too little time between documents and deadline; the lawful day at an earlier hour is yellow.
 
     Source: 招标投标法 第二十四条 (T-102); 政府采购法 第三十五条.
     """
@@ -165,10 +165,16 @@ def tendering_days(w: Watched, now: datetime) -> Iterator[Light]:
 
 
 def late_clarifications(w: Watched, now: datetime) -> Iterator[Light]:
-    """SX-03: a clarification too near to a deadline that was not moved. Source: 招标投标法 第二十三条 (T-104)."""
+    """SX-03: a clarification too near to its deadline. Source: 招标投标法 第二十三条 (T-104)."""
     for number, one in enumerate(w.clarifications, start=1):
         yield from _span(
-            "SX-03", w, "clarification_days_min", one.at, one.bids_close_at, one.entry, key=f"clarification-{number}"
+            "SX-03",
+            w,
+            "clarification_days_min",
+            one.at,
+            one.bids_close_at,
+            one.entry,
+            key=f"clarification-{number}",
         )
 
 
@@ -211,7 +217,7 @@ def candidates_published(w: Watched, now: datetime) -> Iterator[Light]:
 
 
 def publicity_days(w: Watched, now: datetime) -> Iterator[Light]:
-    """SX-07: candidates are published for fewer days than the law asks, or the award came before they were over.
+    """SX-07: candidates are published for too few days, or the award came before they were over.
 
     Source: 招标投标法实施条例 第五十四条 (T-111).
     """
@@ -235,7 +241,7 @@ def publicity_days(w: Watched, now: datetime) -> Iterator[Light]:
 
 
 def award_letters(w: Watched, now: datetime) -> Iterator[Light]:
-    """SX-08: the award letter or the result notice does not follow in time. Source: T-124; 政府采购法实施条例 第四十三条."""
+    """SX-08: the award letter does not follow in time. Source: T-124; 政府采购法实施条例 第四十三条."""
     for lot in w.lots:
         start = lot.publicity_until_at
         if start is None or lot.stage not in (Stage.STANDSTILL, Stage.AWARDED, Stage.CONTRACTED):
@@ -247,7 +253,7 @@ def award_letters(w: Watched, now: datetime) -> Iterator[Light]:
 
 
 def contracts(w: Watched, now: datetime) -> Iterator[Light]:
-    """SX-09: the contract is not signed in time. Source: 招标投标法 第四十六条 (T-114); 政府采购法 第四十六条 (T-225)."""
+    """SX-09: the contract is late. Source: 招标投标法 第四十六条 (T-114); 政府采购法 第四十六条 (T-225)."""
     for lot in w.lots:
         if lot.awarded_at is None:
             continue
@@ -292,7 +298,13 @@ def too_few_bids(w: Watched, now: datetime) -> Iterator[Light]:
     for lot in w.lots:
         if limit is not None and lot.opened and lot.delivered < limit.count:
             yield Light(
-                "LC-03", f"lot-{lot.number}", Colour.RED, limit.source, w.bids_close_at, None, _entries(w.close_entry)
+                "LC-03",
+                f"lot-{lot.number}",
+                Colour.RED,
+                limit.source,
+                w.bids_close_at,
+                None,
+                _entries(w.close_entry),
             )
 
 
@@ -381,10 +393,18 @@ def clocks(w: Watched, now: datetime) -> list[Clock]:
     found: list[Clock] = []
     if now < w.bids_close_at and any(lot.stage is Stage.TENDERING for lot in w.lots):
         limit = w.law.get(w.tendering_row)
-        found.append(Clock("bids_close", "tender", w.bids_close_at, limit.source if limit else "", Colour.GREEN))
+        found.append(
+            Clock("bids_close", "tender", w.bids_close_at, limit.source if limit else "", Colour.GREEN)
+        )
     for one in w.objections:
         if one.answered_at is None:
-            _clock(found, "objection_answer", one.key, due(w.law, "objection_answer_days_max", one.filed_at, calendar=w.calendar), now)
+            _clock(
+                found,
+                "objection_answer",
+                one.key,
+                due(w.law, "objection_answer_days_max", one.filed_at, calendar=w.calendar),
+                now,
+            )
     for lot in w.lots:
         key = f"lot-{lot.number}"
         if lot.reported_at and lot.stage is Stage.EVALUATION:
@@ -393,10 +413,22 @@ def clocks(w: Watched, now: datetime) -> list[Clock]:
         if lot.stage is Stage.STANDSTILL and lot.publicity_until_at:
             row_of = w.law.get("candidate_publicity_days_min") or w.law.get("result_notice_period_days")
             found.append(
-                Clock("publicity_end", key, lot.publicity_until_at, row_of.source if row_of else "", Colour.GREEN)
+                Clock(
+                    "publicity_end",
+                    key,
+                    lot.publicity_until_at,
+                    row_of.source if row_of else "",
+                    Colour.GREEN,
+                )
             )
         if lot.stage is Stage.AWARDED and lot.awarded_at:
-            _clock(found, "contract", key, due(w.law, "contract_days_max", lot.awarded_at, calendar=w.calendar), now)
+            _clock(
+                found,
+                "contract",
+                key,
+                due(w.law, "contract_days_max", lot.awarded_at, calendar=w.calendar),
+                now,
+            )
     return sorted(found, key=lambda clock: clock.due_at)
 
 

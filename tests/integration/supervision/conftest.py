@@ -94,7 +94,10 @@ def build(folder: Path, **settings: object) -> City:
     log = VerifierKey.parse(trust.log_vkey(house.settings))
     witnesses = {
         name: Witness(
-            [_signer(name)], [log], StateFile(folder / f"{name}.json"), lambda: int(house.clock.now().timestamp())
+            [_signer(name)],
+            [log],
+            StateFile(folder / f"{name}.json"),
+            lambda: int(house.clock.now().timestamp()),
         )
         for name in NAMES
     }
@@ -124,5 +127,3 @@ def awarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[City, De
     built = build(tmp_path_factory.mktemp("awarded"))
     yield built, built.tender("awarded")
     built.house.close()
-
-

@@ -25,7 +25,12 @@ def supervisor(city: Any) -> Any:
 def test_only_supervisors_enter(awarded: Any) -> None:
     city, deal = awarded
     bidder = city.world.bidders[0]
-    for address in ("/supervision", f"/supervision/tenders/{deal.code}", "/supervision/promises", "/supervision/reads"):
+    for address in (
+        "/supervision",
+        f"/supervision/tenders/{deal.code}",
+        "/supervision/promises",
+        "/supervision/reads",
+    ):
         assert city.house.client(bidder.person_id).get(address).status_code == 403
         assert city.house.client().get(address).status_code in (302, 303, 401)
         assert supervisor(city).get(address).status_code == 200
@@ -77,6 +82,7 @@ def test_an_order_holds_a_tender_still_and_lets_it_go_on(city: Any) -> None:
     assert client.post(f"{base}/suspension", data={"reason": ""}).status_code == 422
     assert client.post(f"{base}/suspension", data={"reason": "收到投诉，先行核查"}).status_code == 303
     city.house.clock.move(city.house.clock.now() + timedelta(days=2))
+    client = supervisor(city)  # the first session has ended meanwhile
     assert client.post(f"{base}/resumption", data={"reason": "核查完毕"}).status_code == 303
 
     with city.house.read() as session:

@@ -39,7 +39,9 @@ def test_a_monitor_rebuilds_the_tree_from_the_served_files(awarded: Any) -> None
         assert client.get("/log/" + tile_path(level, n, len(data) // 32)).data == data
 
 
-@pytest.mark.parametrize("address", ["0/009", "0/000.p/0", "0/000.p/257", "0/0", "99/000", "entries/777", "x"])
+@pytest.mark.parametrize(
+    "address", ["0/009", "0/000.p/0", "0/000.p/257", "0/0", "99/000", "entries/777", "x"]
+)
 def test_what_the_log_does_not_hold_is_not_served(awarded: Any, address: str) -> None:
     city, _ = awarded
 
@@ -50,7 +52,9 @@ def test_a_disclosed_record_is_what_its_entry_commits_to(awarded: Any) -> None:
     city, deal = awarded
     client = city.house.client()
     listed = client.get(f"/log/tenders/{deal.code}").json["entries"]
-    assert {"notice", "policy", "bid-commit", "tender-close", "bid-open", "award"} <= {e["type"] for e in listed}
+    assert {"notice", "policy", "bid-commit", "tender-close", "bid-open", "award"} <= {
+        e["type"] for e in listed
+    }
 
     for line in listed[::7]:
         record = client.get(f"/log/records/{line['index']}").json["record"]

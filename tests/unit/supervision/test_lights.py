@@ -79,9 +79,7 @@ def test_sx03_a_clarification_ten_days_before_a_deadline_that_stayed() -> None:
     assert lights(watched(clarifications=(far,)), START + 10 * DAY) == []
 
 
-@pytest.mark.parametrize(
-    ("days", "colour"), [(0, None), (1, None), (2, "yellow"), (3, "yellow"), (4, "red")]
-)
+@pytest.mark.parametrize(("days", "colour"), [(0, None), (1, None), (2, "yellow"), (3, "yellow"), (4, "red")])
 def test_sx04_an_objection_waits(days: int, colour: str | None) -> None:
     """Day 2 is yellow, after day 3 is red (T-108)."""
     waiting = Objected("a", "documents", START, None, True, 9)
@@ -112,7 +110,9 @@ def test_sx06_candidates_wait_for_publication() -> None:
     assert seen(watched(lots=(lot,)), START + DAY) == []
     assert seen(watched(lots=(lot,)), START + 2 * DAY) == [("SX-06", "yellow")]
     assert seen(watched(lots=(lot,)), START + 4 * DAY) == [("SX-06", "red")]
-    published = replace(lot, stage=Stage.STANDSTILL, candidates_at=START + DAY, publicity_until_at=START + 9 * DAY)
+    published = replace(
+        lot, stage=Stage.STANDSTILL, candidates_at=START + DAY, publicity_until_at=START + 9 * DAY
+    )
     assert seen(watched(lots=(published,)), START + 4 * DAY) == []
 
 
@@ -150,7 +150,9 @@ def test_lc01_a_step_out_of_order() -> None:
 
 def test_lc03_an_opening_with_two_bids() -> None:
     assert seen(watched(lots=(LotWatch(1, Stage.OPENING, delivered=3, opened=3),)), START) == []
-    assert seen(watched(lots=(LotWatch(1, Stage.OPENING, delivered=2, opened=2),)), START) == [("LC-03", "red")]
+    assert seen(watched(lots=(LotWatch(1, Stage.OPENING, delivered=2, opened=2),)), START) == [
+        ("LC-03", "red")
+    ]
     assert seen(watched(lots=(LotWatch(1, Stage.FAILED, delivered=2, opened=0),)), START) == []
 
 
