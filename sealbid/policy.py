@@ -5,6 +5,7 @@ Source: spec sealing §0 (SP-1), §4.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -142,7 +143,7 @@ class Policy:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Parse canonical bytes; refuses with ``json_*`` or ``policy_format``."""
-        return cls.from_json(jcs.decode_object(data))
+        return _decoded(cls, bytes(data))
 
     @classmethod
     def from_json(cls, found: object) -> Self:
@@ -361,3 +362,9 @@ def _list(found: object) -> list[object]:
     if not isinstance(found, list):
         raise SealError("policy_format", "A list was expected.")
     return found
+
+
+@functools.lru_cache(maxsize=64)
+def _decoded(kind: Any, data: bytes) -> Any:
+    """A policy is frozen, and every bid of a tender asks for the same one."""
+    return kind.from_json(jcs.decode_object(data))

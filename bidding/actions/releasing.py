@@ -5,6 +5,7 @@ Source: spec sealing §8.2-§8.5.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -204,6 +205,12 @@ def header_of(blobs: BlobStore, bid: Bid, part: str) -> Header:
     block = blobs.get(block_key(bid.code, part, 0))
     if block is None:
         raise NotFound("file_missing", thing="bid", id=bid.code)
+    return _parsed(block)
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(block: bytes) -> Header:
+    """A header is frozen; each custodian and the opening ask for the same bytes again."""
     return parse_header(block)
 
 

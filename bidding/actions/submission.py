@@ -11,10 +11,10 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, lazyload
 
 from bidding import facts
-from bidding.actions.custody import newest_policy, policy_by_digest
+from bidding.actions.custody import policy_by_digest
 from bidding.models import Bid, BidBlock, BidPart
 from bidding.rights import BID_CHANGE, BID_SUBMIT
 from bidding.rules.states import BidState
@@ -142,16 +142,15 @@ def put_blocks(
     """
     with platform.read() as session:
         bid = bid_by_code(session, code)
-        tender = session.get_one(Tender, bid.tender_id)
+        closes_at = session.scalar(sa.select(Tender.bids_close_at).where(Tender.id == bid.tender_id))
+        assert closes_at is not None, "a bid belongs to a tender"
         if bid.org_id != actor.org_id:
             raise NotFound("not_found", thing="bid", id=code)
         held = next((p for p in bid.parts if p.part == part), None)
         if held is None or first < 0 or first + len(data) > held.blocks or not data:
             raise NotValid("block_range", field="blocks", part=part, first=first, count=len(data))
-        if platform.outside.clock.now() >= tender.bids_close_at:
-            raise NotNow(
-                "bids_closed", closed_at=tender.bids_close_at, server_now=platform.outside.clock.now()
-            )
+        if platform.outside.clock.now() >= closes_at:
+            raise NotNow("bids_closed", closed_at=closes_at, server_now=platform.outside.clock.now())
         if bid.state is BidState.COMPLETE:
             return 0
         if bid.state is not BidState.COMMITTED:
@@ -169,14 +168,14 @@ def put_blocks(
     with platform.begin(actor) as work:
         bid = work.get(Bid, bid.id, to=BID_CHANGE)
         require_open(_tender_shared(work, bid.tender_id), work)
-        present = set(
-            work.scalars(sa.select(BidBlock.number).where(BidBlock.bid_id == bid.id, BidBlock.part == part))
+        rows = work.session.execute(
+            sa.select(BidBlock.part, BidBlock.number).where(BidBlock.bid_id == bid.id)
         )
-        for number in range(first, first + len(data)):
-            if number not in present:
-                work.session.add(BidBlock(bid_id=bid.id, part=part, number=number))
-        work.session.flush()
-        return sum(p.blocks for p in bid.parts) - _present(work.session, bid.id)
+        present = {(row.part, row.number) for row in rows}
+        arrived = {(part, number) for number in range(first, first + len(data))}
+        for _, number in sorted(arrived - present):
+            work.session.add(BidBlock(bid_id=bid.id, part=part, number=number))
+        return sum(p.blocks for p in bid.parts) - len(present | arrived)
 
 
 def missing_blocks(session: Session, bid: Bid) -> dict[str, list[int]]:
@@ -344,9 +343,8 @@ def _require_signed(kind: str, body: Mapping[str, Any], sig: Mapping[str, Any], 
 def _require_policy(work: Work, tender: Tender, given: _Commitment) -> Policy:
     if given.tender != tender.code:
         raise NotValid("bid_body", field="tender", tender=tender.code)
-    newest = newest_policy(work.session, tender.id)
     row = policy_by_digest(work.session, given.policy)
-    if newest is None or row.tender_id != tender.id:
+    if row.tender_id != tender.id:
         raise NotValid("bid_policy", source="sealing §4", field="policy")
     return Policy.decode(row.jcs)
 
@@ -392,10 +390,12 @@ def _require_header(platform: Platform, policy: Policy, bid: Bid, part: BidPart)
 
 def _tender_shared(work: Work, tender_id: UUID) -> Tender:
     """The tender, held against a concurrent close but not against other bidders."""
-    query = sa.select(Tender).where(Tender.id == tender_id).execution_options(populate_existing=True)
-    if not work.platform.database.is_sqlite:
-        query = query.with_for_update(read=True, of=Tender)
-    tender = work.one(query)
+    lean = lazyload(Tender.lots)
+    if work.platform.database.is_sqlite:  # this transaction is the only writer: what it read cannot be stale
+        tender = work.session.get(Tender, tender_id, options=(lean,))
+    else:
+        query = sa.select(Tender).where(Tender.id == tender_id).execution_options(populate_existing=True)
+        tender = work.one(query.with_for_update(read=True, of=Tender))
     if tender is None:
         raise NotFound("not_found", thing="tender", id=str(tender_id))
     assert isinstance(tender, Tender)

@@ -105,6 +105,30 @@ def proof_of(session: Session, settings: Settings, index: int) -> TlogProof | No
     return TlogProof(index=index, hashes=tuple(hashes), note=note.Note.parse(text))
 
 
+class Prover:
+    """Proofs of many leaves in one read: neighbours share their checkpoint, and tiles are read once."""
+
+    def __init__(self, session: Session, settings: Settings) -> None:
+        self._session, self._settings = session, settings
+        self._tree = sequencer.tree(session)
+        self._notes: dict[int, note.Note] = {}
+        self._span = range(0)
+
+    def witnessed_proof(self, index: int) -> TlogProof | None:
+        """A proof in a checkpoint that a quorum signed, or None while there is none."""
+        if index not in self._span:
+            size = witnessed_size(self._session, self._settings, index)
+            if size is None:
+                return None
+            self._span = range(index, size)
+        size = self._span.stop
+        if size not in self._notes:
+            text = sequencer.cosigned_note(self._session, size)
+            assert text is not None, "a signed checkpoint is stored"
+            self._notes[size] = note.Note.parse(text)
+        return TlogProof(index=index, hashes=tuple(self._tree.proof(index, size)), note=self._notes[size])
+
+
 def proof_of_record(session: Session, settings: Settings, record_id: UUID) -> TlogProof | None:
     index = session.scalar(sa.select(LogRecord.idx).where(LogRecord.id == record_id))
     return None if index is None else proof_of(session, settings, index)
