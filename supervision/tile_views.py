@@ -1,4 +1,4 @@
-"""The log as C2SP serves it: checkpoint, tiles, entry bundles and the trust policy. Mirrors need nothing else.
+"""The log as C2SP serves it: checkpoint, tiles, entry bundles, trust policy. Mirrors need nothing else.
 
 Source: C2SP tlog-tiles, tlog-policy; spec sealing §7.2. Format: docs/formats/log.md.
 """
@@ -35,7 +35,7 @@ def _answer(data: bytes | str, media: str, cache: str) -> Response:
 @views.get("/log/checkpoint")
 @public
 def checkpoint() -> Response:
-    """The newest checkpoint that a quorum of witnesses cosigned; the newest signed one while there is none."""
+    """The newest checkpoint with a quorum of cosignatures; the newest signed one while there is none."""
     with read() as session:
         size = trust.newest_witnessed_size(session, platform().settings) or sequencer.head(session).size
         text = sequencer.cosigned_note(session, size) if size else None
@@ -54,7 +54,7 @@ def trust_policy() -> Response:
 @views.get("/log/tile/<path:address>")
 @public
 def tile(address: str) -> Response:
-    """A tile of hashes, or with ``entries`` a bundle of entries; a full or partial one, and never a byte more."""
+    """A tile of hashes, or with ``entries`` a bundle of entries; full or partial, never a byte more."""
     try:
         level, n, width = parse_tile_path(f"tile/{address}")
     except SealError:

@@ -1,4 +1,4 @@
-"""What the supervisor watches: every published tender as a value for the lights. Bulk queries, no bid content.
+"""What the supervisor watches: published tenders as values for the lights. Bulk queries, no bid content.
 
 Source: rules.md §6.1 (what a supervisor may see live).
 """

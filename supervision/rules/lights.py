@@ -264,7 +264,7 @@ def contracts(w: Watched, now: datetime) -> Iterator[Light]:
 def _term(
     rule: str, key: str, term: Due | None, done_at: datetime | None, now: datetime, entry: int | None
 ) -> Iterator[Light]:
-    """A light for something due: by its early warning and its end while undone, red for ever when done too late."""
+    """A light for something due, by its early warning and its end; red for ever when done too late."""
     if term is None:
         return
     judged = now if done_at is None else done_at
@@ -379,7 +379,7 @@ RULES: tuple[Rule, ...] = (
 
 @dataclass(frozen=True)
 class Clock:
-    """Something a tender waits for: ``what`` is a word of the catalogue, ``light`` None while nothing is near."""
+    """Something a tender waits for; ``what`` is a key of ``words.CLOCKS``."""
 
     what: str
     key: str
@@ -389,7 +389,7 @@ class Clock:
 
 
 def clocks(w: Watched, now: datetime) -> list[Clock]:
-    """What is due, nearest first: the deadline for bids, answers, candidates, the end of publicity, the contract."""
+    """What is due, nearest first: bids, answers, candidates, the end of publicity, the contract."""
     found: list[Clock] = []
     if now < w.bids_close_at and any(lot.stage is Stage.TENDERING for lot in w.lots):
         limit = w.law.get(w.tendering_row)

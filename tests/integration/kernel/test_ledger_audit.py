@@ -1,4 +1,4 @@
-"""The audit finds what a root user changes behind the triggers. Source: sealing §13 T7, T8; house rule on facts."""
+"""The audit finds what a root user changes behind the triggers. Source: sealing §13 T7, T8."""
 
 from __future__ import annotations
 
