@@ -91,7 +91,10 @@ def review_answers(terms: Terms, form: Mapping[str, str]) -> dict[str, dict[str,
         given = form.get(f"passed-{item.id}", "")
         if given not in ("yes", "no"):
             raise NotValid(
-                "review_items", source="实施条例 第四十九条", field=item.id, items=[one.name for one in terms.review]
+                "review_items",
+                source="实施条例 第四十九条",
+                field=item.id,
+                items=[one.name for one in terms.review],
             )
         answers[item.id] = {
             "passed": given == "yes",

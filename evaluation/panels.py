@@ -79,7 +79,13 @@ def door_panel(session: Session, subject: Any, actor: Actor) -> Filling:
     reads = actor.has(Role.SUPERVISOR) and found.state != "frozen"
     if seat is None and not runs and not reads:
         return None
-    return "evaluation/_door_panel.html", {"tender": subject, "state": found.state, "seat": seat, "runs": runs, "reads": reads}
+    return "evaluation/_door_panel.html", {
+        "tender": subject,
+        "state": found.state,
+        "seat": seat,
+        "runs": runs,
+        "reads": reads,
+    }
 
 
 @panel("desk", "seats", order=30)
@@ -92,4 +98,3 @@ def duty_panel(session: Session, subject: Any, actor: Actor) -> Filling:
 
 
 PANELS = (result_panel, door_panel, duty_panel)
-

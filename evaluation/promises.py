@@ -168,7 +168,9 @@ def nobody_scores_who_left(session: Session, now: datetime) -> Iterable[Breach]:
             .distinct()
         )
         yield from (Breach(key, f"{what} of a member who does not sit") for key in session.scalars(left))
-    for report in session.scalars(sa.select(EvaluationReport).where(EvaluationReport.superseded_at.is_(None))):
+    for report in session.scalars(
+        sa.select(EvaluationReport).where(EvaluationReport.superseded_at.is_(None))
+    ):
         listed = {str(m["number"]) for m in report.body["panel"]}
         scored = {
             one["member"] for f in report.body["inputs"].get("factors", []) for one in f["scores"]
@@ -178,7 +180,8 @@ def nobody_scores_who_left(session: Session, now: datetime) -> Iterable[Breach]:
 
 
 @promise(
-    "No page, notice or public fact names an expert before the award is decided.", source="招标投标法 第三十七条"
+    "No page, notice or public fact names an expert before the award is decided.",
+    source="招标投标法 第三十七条",
 )
 def names_stay_secret(session: Session, now: datetime) -> Iterable[Breach]:
     rows = session.execute(
@@ -219,7 +222,10 @@ def _texts(value: Any) -> set[str]:
     return set()
 
 
-@promise("No publicity of candidates is shorter than its law, and no award comes before its end.", source="实施条例 第五十四条")
+@promise(
+    "No publicity of candidates is shorter than its law, and no award comes before its end.",
+    source="实施条例 第五十四条",
+)
 def publicity_is_long_enough(session: Session, now: datetime) -> Iterable[Breach]:
     newest: dict[UUID, Notice] = {}
     for notice in session.scalars(
@@ -248,4 +254,3 @@ PROMISES = (
     names_stay_secret,
     publicity_is_long_enough,
 )
-

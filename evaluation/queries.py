@@ -328,9 +328,7 @@ def bid_desk(session: Session, member: Panelist, tab: BidTab) -> BidDesk:
             sa.select(AbnormalReview).where(AbnormalReview.bid_id == tab.bid_id)
         ).one_or_none(),
         sheet=session.scalars(
-            sa.select(ScoreSheet).where(
-                ScoreSheet.panelist_id == member.id, ScoreSheet.bid_id == tab.bid_id
-            )
+            sa.select(ScoreSheet).where(ScoreSheet.panelist_id == member.id, ScoreSheet.bid_id == tab.bid_id)
         ).one_or_none(),
     )
 
@@ -344,7 +342,9 @@ def files_of(session: Session, tab: BidTab) -> list[FileLine]:
         .order_by(OpenedPart.part, OpenedFile.number)
     ).all()
     return [
-        FileLine(file.id, neutral_name(tab.code, part, number, file.name), part, file.media, file.size, file.sha256)
+        FileLine(
+            file.id, neutral_name(tab.code, part, number, file.name), part, file.media, file.size, file.sha256
+        )
         for number, (file, part) in enumerate(rows, start=1)
     ]
 
@@ -384,7 +384,9 @@ class Reader:
         return self.kind != "public"
 
 
-def reader_of(session: Session, tender: Tender, lot: Lot, report: EvaluationReport | None, who: Actor) -> Reader:
+def reader_of(
+    session: Session, tender: Tender, lot: Lot, report: EvaluationReport | None, who: Actor
+) -> Reader:
     """Members read a report once it is made, buyer and supervisors once it is delivered, everybody once published.
 
     Raises:

@@ -157,7 +157,8 @@ def _flips(
     if not given:
         return []
     base = {
-        bid: Decimal(results[bid]["total"]) - sum((Decimal(p) for p in results[bid]["factors"].values()), Decimal(0))
+        bid: Decimal(results[bid]["total"])
+        - sum((Decimal(p) for p in results[bid]["factors"].values()), Decimal(0))
         for bid in given
         if bid in results
     }

@@ -29,7 +29,11 @@ room = Room(
     nav=(
         NavEntry(marked("My panels"), "evaluation.my_seats", (Role.EXPERT, Role.BUYER), "users-group", 40),
         NavEntry(
-            marked("Evaluation and award"), "evaluation.my_evaluations", (Role.BUYER, Role.AGENT), "clipboard-check", 41
+            marked("Evaluation and award"),
+            "evaluation.my_evaluations",
+            (Role.BUYER, Role.AGENT),
+            "clipboard-check",
+            41,
         ),
         NavEntry(marked("My results"), "evaluation.my_results", (Role.BIDDER,), "report", 42),
     ),

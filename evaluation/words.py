@@ -89,7 +89,10 @@ def pass_over() -> list[tuple[str, str]]:
 
 def flip_text(flips: Sequence[tuple[str, str]]) -> str:
     """Members on whom the first place depends, and who would come first instead."""
-    told = [gettext("member %(number)s → %(code)s", number=f"{int(member):02d}", code=code) for member, code in flips]
+    told = [
+        gettext("member %(number)s → %(code)s", number=f"{int(member):02d}", code=code)
+        for member, code in flips
+    ]
     return gettext(", ").join(told)
 
 

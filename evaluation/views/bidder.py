@@ -42,7 +42,13 @@ def my_result(bid: str) -> Page:
         place = next(one for one in _lines(report.body) if one.bid == bid)
         names = names_of(parse_terms(report.body["terms"]))
     return render_template(
-        "evaluation/result.html", line=line, own=own, place=place, names=names, report=report, body=report.body
+        "evaluation/result.html",
+        line=line,
+        own=own,
+        place=place,
+        names=names,
+        report=report,
+        body=report.body,
     )
 
 

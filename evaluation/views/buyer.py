@@ -148,10 +148,14 @@ def confirm_award(code: str, number: int) -> Page:
     values = _award_values(code, number)
     try:
         reasons = passed_over(request.form, [c["bid"] for c in values["better"]])
-        form = parse_form(AwardForm, MultiDict((name, request.form.get(name, "")) for name in ("bid", "certain")))
+        form = parse_form(
+            AwardForm, MultiDict((name, request.form.get(name, "")) for name in ("bid", "certain"))
+        )
         with begin() as work:
             awards.confirm_award(work, values["desk"].lot.id, bid=form.bid, passed_over=reasons)
     except Refusal as no:
         return form_refused("evaluation/award.html", no, **values)
-    flash(gettext("The award is decided: letter, result notice and everybody's own result are out."), "success")
+    flash(
+        gettext("The award is decided: letter, result notice and everybody's own result are out."), "success"
+    )
     return _back(code)

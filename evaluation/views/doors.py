@@ -60,4 +60,8 @@ def wants_json() -> bool:
 
 @views.app_context_processor
 def _shared() -> dict[str, Any]:
-    return {"ev": words, "ev_word": lambda table, key: gettext(getattr(words, table).get(key, key)), "ev_door": door}
+    return {
+        "ev": words,
+        "ev_word": lambda table, key: gettext(getattr(words, table).get(key, key)),
+        "ev_door": door,
+    }

@@ -131,5 +131,3 @@ def report_json(code: str, number: int) -> Page:
     response = Response(jcs.encode(values["body"]), mimetype="application/json")
     response.headers.set("Content-Disposition", "attachment", filename=f"{code}-{number}-report.json")
     return response
-
-

@@ -95,7 +95,9 @@ def recuse(code: str) -> Page:
             panels.recuse(work, values["member"].id, form.reason)
     except Refusal as no:
         return form_refused("evaluation/recuse.html", no, **values)
-    flash(gettext("You have left the panel. Your conclusions are void; a successor starts afresh."), "success")
+    flash(
+        gettext("You have left the panel. Your conclusions are void; a successor starts afresh."), "success"
+    )
     return redirect(url_for("evaluation.my_seats"), code=303)
 
 
@@ -125,5 +127,11 @@ def read_names(code: str) -> Page:
     except Refusal as no:
         return form_refused("evaluation/names.html", no, tender=tender, state=state, names=None)
     return render_template(
-        "evaluation/names.html", tender=tender, state=state, names=found, form=request.form, errors={}, problem=None
+        "evaluation/names.html",
+        tender=tender,
+        state=state,
+        names=found,
+        form=request.form,
+        errors={},
+        problem=None,
     )

@@ -177,7 +177,7 @@ class Studio:
     def _master(self, stage: str, shape: dict[str, Any]) -> Scene:
         key = f"{stage} {sorted(shape.items())!r}"
         if key not in self.masters:
-            home = self.folder / f"m{len(self.masters)}"
+            home = self.folder / f"m{self.next_seed()}"
             home.mkdir()
             self.masters[key] = made = self._make(home, stage, shape)
             made.house.close()
@@ -224,5 +224,3 @@ def scene(studio: Studio, tmp_path: Path) -> Iterator[Callable[..., Scene]]:
     yield make
     for one in made:
         one.house.close()
-
-

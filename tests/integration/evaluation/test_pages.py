@@ -43,7 +43,9 @@ def test_every_page_of_a_member_renders(scene: Make, lang: str) -> None:
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_every_page_of_the_buyer_the_bidder_the_supervisor_and_the_public_renders(scene: Make, lang: str) -> None:
+def test_every_page_of_the_buyer_the_bidder_the_supervisor_and_the_public_renders(
+    scene: Make, lang: str
+) -> None:
     for stage in ("invited", "scoring", "reported", "published", "awarded"):
         one = scene(stage=stage)
         buyer = one.client(one.deal.buyer)
@@ -54,7 +56,9 @@ def test_every_page_of_the_buyer_the_bidder_the_supervisor_and_the_public_render
         look(bidder, "/desk/results", lang)
         public = one.client()
         look(public, f"/tenders/{one.code}", lang)
-        look(public, f"/evaluation/{one.code}/report", lang, 200 if stage in ("published", "awarded") else 404)
+        look(
+            public, f"/evaluation/{one.code}/report", lang, 200 if stage in ("published", "awarded") else 404
+        )
         if stage in ("reported", "published", "awarded"):
             look(buyer, f"/evaluation/{one.code}/report", lang)
         if stage == "published":
