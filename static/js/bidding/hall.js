@@ -33,6 +33,14 @@ function say(row) {
   speechSynthesis.speak(words);
 }
 
+/** How many rows are open on this page; it grows with the ceremony. */
+function countOpened() {
+  const open = document.querySelectorAll('tr[data-row-state]:not([data-row-state="sealed"])').length;
+  const [count, bar] = [document.querySelector("[data-opened-count]"), document.querySelector(".sr-opening-count progress")];
+  if (count) count.textContent = String(open);
+  if (bar) bar.value = open;
+}
+
 /** Replace sealed rows by opened ones in order; resolves when the last one is open. */
 async function reveal(next) {
   const rows = [...next.querySelectorAll("tr[data-row-state]")];
@@ -43,8 +51,7 @@ async function reveal(next) {
     const shown = document.importNode(row, true);
     shown.classList.add("sr-row-opening");
     old.replaceWith(shown);
-    const count = document.querySelector("[data-opened-count]");
-    if (count) count.textContent = String(document.querySelectorAll('tr[data-row-state]:not([data-row-state="sealed"])').length);
+    countOpened();
     say(shown);
     if (!calmly) await new Promise((resolve) => setTimeout(resolve, REVEAL));
   }
@@ -53,17 +60,24 @@ async function reveal(next) {
 async function renew() {
   const page = await fresh();
   const next = page.getElementById("hall");
-  if (!next) return location.reload();
+  if (!next) {
+    location.reload();
+    return;
+  }
   const missing = [...next.querySelectorAll("[data-live]")].some(({ dataset }) => !hall.querySelector(`[data-live="${dataset.live}"]`));
   const other = ["sign", "object"].some((name) => Boolean(next.querySelector(`form[action*="${name}"]`)) !== Boolean(hall.querySelector(`form[action*="${name}"]`)));
   const record = next.querySelector('[data-live="record"]');
-  if (record && hall.querySelector('[data-live="record"]')) await reveal(record);
-  if ((missing || other) && ![...hall.querySelectorAll("textarea")].some((area) => area.value)) return location.reload();
   for (const region of next.querySelectorAll("[data-live]")) {
     const old = hall.querySelector(`[data-live="${region.dataset.live}"]`);
-    if (!old || typing(old)) continue;
+    if (!old || typing(old) || region === record) continue;
     old.replaceWith(document.importNode(region, true));
   }
+  if (record) {
+    if (!calmly) countOpened();
+    await reveal(record);
+    hall.querySelector('[data-live="record"]')?.replaceWith(document.importNode(record, true));
+  }
+  if ((missing || other) && ![...hall.querySelectorAll("textarea")].some((area) => area.value)) location.reload();
   Object.assign(hall.dataset, { version: next.dataset.version, stage: next.dataset.stage });
   offerVoice();
 }

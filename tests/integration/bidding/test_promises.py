@@ -1,0 +1,82 @@
+"""The promises of the room: kept by an honest deal, and each noticed when it is broken on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bidding import promises
+from bidding.models import Bid, BidderSecret, OpenedPart, Opening, Release
+from kernel.promises import Promise
+from tests.integration.bidding.deal import Deal
+from tests.support.house import House
+
+
+def broken(house: House, promise: Promise) -> list[Any]:
+    with house.read() as session:
+        return list(promise.check(session, house.clock.now()))
+
+
+def opened_early(session: Any, deal: Deal) -> None:
+    session.execute(sa.update(OpenedPart).values(opened_at=deal.closes_at - timedelta(seconds=1)))
+
+
+def share_before_close(session: Any, deal: Deal) -> None:
+    session.execute(sa.update(Release).values(released_at=deal.closes_at - timedelta(seconds=1)))
+
+
+def secret_before_close(session: Any, deal: Deal) -> None:
+    bid = session.scalars(sa.select(Bid)).first()
+    session.add(
+        BidderSecret(
+            bid_id=bid.id, part="price", secret=b"s", lock=b"", offered_at=deal.closes_at - timedelta(days=1)
+        )
+    )
+
+
+def drop_from_close(session: Any, deal: Deal) -> None:
+    opening = session.scalars(sa.select(Opening)).one()
+    opening.close_body = {**opening.close_body, "bids": opening.close_body["bids"][1:]}
+
+
+def committed_late(session: Any, deal: Deal) -> None:
+    session.execute(sa.update(Bid).values(committed_at=deal.closes_at))
+
+
+def completed_late(session: Any, deal: Deal) -> None:
+    session.execute(sa.update(Bid).values(completed_at=deal.closes_at))
+
+
+def open_two(session: Any, deal: Deal) -> None:
+    opening = session.scalars(sa.select(Opening)).one()
+    opening.close_body = {**opening.close_body, "bids": opening.close_body["bids"][:2]}
+
+
+@pytest.mark.parametrize(
+    ("promise", "sabotage"),
+    [
+        (promises.bids_open_on_time, opened_early),
+        (promises.sealed_stays_sealed, share_before_close),
+        (promises.sealed_stays_sealed, secret_before_close),
+        (promises.acknowledged_bids_are_in_the_close, drop_from_close),
+        (promises.nothing_accepted_late, committed_late),
+        (promises.nothing_accepted_late, completed_late),
+        (promises.too_few_are_never_opened, open_two),
+    ],
+)
+def test_each_promise_notices_its_breach(
+    deal: Deal, house: House, promise: Promise, sabotage: Callable[[Any, Deal], None]
+) -> None:
+    deal.bids(3)
+    deal.close()
+    deal.release(1, 2, 3)
+    assert [broken(house, one) for one in promises.PROMISES] == [[], [], [], [], []]
+
+    with house.platform.database.session(write=True) as session, session.begin():
+        sabotage(session, deal)
+
+    assert broken(house, promise) != []
