@@ -10,11 +10,9 @@ from sqlalchemy.orm import Session
 
 from bidding.models import Bid, Opening
 from bidding.rules.states import BidState, OpeningState
-from evaluation.models import Award, EvaluationReport
 from kernel.ledger.models import FactRow, LogEntry, LogHead, LogPending, LogRecord
 from kernel.promises import Breach, promise
-from trading.models import Lot, Tender
-from trading.rules.lifecycle import Stage
+from trading.models import Tender
 
 _REPLAYED = "house style §7 (replaying the facts gives the rows)"
 
@@ -102,27 +100,6 @@ def deadlines_are_explained(session: Session, now: datetime) -> Iterable[Breach]
             yield Breach(tender_id, f"suspended at {suspended_at}, but its facts say otherwise")
 
 
-@promise("Every award is the newest delivered report's candidate, decided after it.", source="招标投标法 第四十条")
-def awards_rest_on_reports(session: Session, now: datetime) -> Iterable[Breach]:
-    rows = session.execute(
-        sa.select(Award, Lot, Bid.code)
-        .join(Lot, Lot.id == Award.lot_id)
-        .join(Bid, Bid.id == Award.bid_id)
-        .where(Lot.stage.in_((Stage.AWARDED, Stage.CONTRACTED)))
-    )
-    for award, lot, code in rows:
-        report = session.scalars(
-            sa.select(EvaluationReport)
-            .where(EvaluationReport.lot_id == lot.id, EvaluationReport.made_at <= award.decided_at)
-            .order_by(EvaluationReport.version.desc())
-            .limit(1)
-        ).one_or_none()
-        if report is None or report.delivered_at is None or report.delivered_at > award.decided_at:
-            yield Breach(lot.id, "awarded without a delivered report")
-        elif (award.rank, code) not in {(c["rank"], c["bid"]) for c in report.body["candidates"]}:
-            yield Breach(lot.id, "awarded to somebody else than a candidate")
-
-
 @promise("Every leaf of the log has its record, and every record its leaf or its turn.", source="sealing §7.1")
 def leaves_are_explained(session: Session, now: datetime) -> Iterable[Breach]:
     leaves = session.scalar(sa.select(sa.func.count()).select_from(LogEntry)) or 0
@@ -147,6 +124,5 @@ PROMISES = (
     bids_are_explained,
     openings_are_explained,
     deadlines_are_explained,
-    awards_rest_on_reports,
     leaves_are_explained,
 )
