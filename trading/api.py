@@ -1,7 +1,8 @@
 """Machine doors of this room: tenders, notices, feeds in commit order, documents, OCDS releases. All public.
 
-A feed pages by place in the log: ``offset`` is the first log index wanted, and ``next_page.offset`` is where to go on,
-also when there is nothing yet. Places are given once and never change, so nothing is skipped or shown twice.
+A feed pages by place in the log: ``offset`` is the first log index wanted, and ``next_page.offset`` is where
+to go on, also when there is nothing yet. Places are given once and never change, so nothing is skipped or
+shown twice.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from kernel.ledger.models import FactRow, LogRecord
 from kernel.web import Form, platform, read
 from kernel.web.openapi import Answer, Shown, endpoint
 from kernel.web.paging import page_of
-from trading import ocds, queries
+from trading import ocds, queries, search
 from trading.models import Notice, Tender
 
 api = Blueprint("trading_api", __name__, url_prefix="/api/v1")
@@ -215,10 +216,12 @@ def _notice(line: queries.NoticeLine, index: int | None) -> dict[str, Any]:
 def tenders(query: ListQuery) -> Answer:
     now = platform().outside.clock.now()
     with read() as session:
-        wanted = sa.select(Tender, Organization.name).join(Organization, Organization.id == Tender.buyer_id)
+        wanted: Any = sa.select(Tender, Organization.name).join(
+            Organization, Organization.id == Tender.buyer_id
+        )
         wanted = wanted.where(Tender.published_at.is_not(None))
         if query.q:
-            found = queries.search.matching(session, query.q)
+            found = search.matching(session, query.q)
             first = sa.select(Notice.tender_id).where(Notice.kind == "notice")
             wanted = wanted.where(Tender.id.in_(first if found is None else first.where(found)))
         page = page_of(
@@ -354,13 +357,17 @@ def modified(query: FeedQuery) -> ChangeFeed:
             .limit(query.limit)
         ).all()
         size = sequencer.head(session).size
-    items = [Change(tender=code, fact=name, log_index=idx, at=rfc3339(at)) for code, name, idx, at in rows]
+    items = [
+        Change(tender=code, fact=name, log_index=idx, at=rfc3339(at))
+        for code, name, idx, at in rows
+        if idx is not None
+    ]
     last = items[-1].log_index if items else None
     return ChangeFeed(items=items, next_page=_next("/api/v1/tenders/modified", query, last, len(items), size))
 
 
 def _next(path: str, query: FeedQuery, last: int | None, count: int, size: int) -> NextPage:
-    """Where to go on: behind the last one shown; with nothing more to show, at the end of the log as it was read."""
+    """Where to go on: behind the last one shown; with nothing more to show, at the end of the log as read."""
     full = count == query.limit and last is not None
     offset = last + 1 if full and last is not None else max(size, query.offset)
     return NextPage(offset=offset, path=f"{_base()}{path}?offset={offset}&limit={query.limit}")

@@ -1,4 +1,4 @@
-"""The read side of the workbenches: what waits to be done, and what one's own organisation asked and objected to."""
+"""The read side of the workbenches: what waits to be done, what an organisation asked and objected to."""
 
 from __future__ import annotations
 

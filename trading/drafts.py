@@ -1,4 +1,4 @@
-"""What still stands between a draft and its notice, said beside the fields; and what a new draft begins with."""
+"""What still stands between a draft and its notice, and what a new draft begins with."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _date(result: RuleResult) -> Check:
 
 
 def lawful_dates(law: Rulebook, procedure: str, now: datetime, calendar: Calendar) -> dict[str, datetime]:
-    """Dates a new draft begins with: documents from the next morning, everything after it as early as lawful."""
+    """Dates a new draft begins with: documents from the next morning, the rest as early as lawful."""
     morning = _at(local(now) + timedelta(days=1), _OFFICE_HOUR, now)
     plan = Plan(
         published_at=now,
@@ -240,6 +240,5 @@ def first_draft(
         place=place,
         bond=Money(0),
         validity_days=90,
-        **lawful_dates(law, "open", now, calendar),
-        **more,
+        **(more | lawful_dates(law, "open", now, calendar)),
     )

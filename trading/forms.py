@@ -222,7 +222,7 @@ def terms_of(
 ) -> dict[str, Any]:
     """The terms a page describes, as ``trading.terms.parse_terms`` reads them.
 
-    What the page does not ask for (parts, ties, trim table, adjustments) stays as it was, or takes its default.
+    What the page does not ask for (parts, ties, trim table, adjustments) stays, or takes its default.
 
     Raises:
         NotValid: ``terms_row`` for a factor or review item that lacks something; ``field`` names its input.

@@ -190,4 +190,5 @@ def respond(found: dict[str, Any]) -> Response:
     """The package as an HTTP answer with an ETag."""
     response = Response(text_of(found), mimetype="application/json")
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

@@ -114,7 +114,7 @@ def steps(
 ) -> list[Step]:
     """The process of a tender from its notice to its contract, with the law's periods.
 
-    Source: 招标投标法 第二十三条, 第二十四条, 第四十六条; 招标投标法实施条例 第十六条, 第二十二条, 第五十四条.
+    Source: 招标投标法 第二十三条, 第二十四条, 第四十六条; 实施条例 第十六条, 第二十二条, 第五十四条.
     """
     verdicts = {
         result.field: {Verdict.OK: "g", Verdict.WARN: "y", Verdict.BLOCK: "r"}[result.verdict]

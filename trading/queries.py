@@ -1,4 +1,4 @@
-"""The public read side: selects that return frozen view objects, with a number of queries that does not grow."""
+"""The public read side: frozen view objects from a number of queries that does not grow with the rows."""
 
 from __future__ import annotations
 

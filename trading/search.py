@@ -1,11 +1,11 @@
 """Finding notices by words, two Chinese characters included, alike on SQLite (FTS5) and PostgreSQL (GIN).
 
-``Notice.words`` holds bigrams (``kernel.database.bigrams``); a word that somebody types becomes the phrase of its
-bigrams. PostgreSQL's planner walks the date index for rare words, therefore every search asks in two phases: the
-word index answers with a cap first; only a word that hits the cap is looked for along the dates.
+``Notice.words`` holds bigrams (``kernel.database.bigrams``); a word that somebody types becomes the phrase
+of its bigrams. PostgreSQL's planner walks the date index for rare words, therefore every search asks in two
+phases: the word index answers with a cap first; a word that hits the cap is looked for along the dates.
 
-For a migration: the statements of ``STATEMENTS`` are what ``install_search`` runs; on SQLite the virtual table brings
-shadow tables ``notice_words_*`` that belong to it and to no model.
+For a migration: the statements of ``STATEMENTS`` are what ``install_search`` runs; on SQLite the virtual
+table brings shadow tables ``notice_words_*`` that belong to it and to no model.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def _first_phase(session: Session, wanted: Sequence[Sequence[str]]) -> list[UUID
         return [UUID(hex=row[0]) for row in rows]
     rows = session.execute(
         sa.text(
-            "SELECT id FROM notice WHERE to_tsvector('simple', words) @@ to_tsquery('simple', :words) LIMIT :cap"
+            "SELECT id FROM notice"
+            " WHERE to_tsvector('simple', words) @@ to_tsquery('simple', :words) LIMIT :cap"
         ),
         {"words": _tsquery(wanted), "cap": CAP},
     )

@@ -1,4 +1,4 @@
-"""The words of this room: which message says which code. Templates and views translate them where they are shown."""
+"""The words of this room: which message says which code; they are translated where they are shown."""
 
 from __future__ import annotations
 
@@ -70,7 +70,6 @@ METHODS: Mapping[str, str] = {
     "gp_scoring": "Comprehensive scoring",
     "gp_lowest": "Lowest price",
     "lowest_price": "Lowest price without a panel",
-    "lowest_price": "Lowest price",
 }
 
 STAGES: Mapping[str, tuple[str, str]] = {
@@ -86,7 +85,7 @@ STAGES: Mapping[str, tuple[str, str]] = {
     "failed": ("Failed", "n"),
     "terminated": ("Terminated", "n"),
 }
-"""Where a tender or lot stands: word and light. Failing or ending a tender is no fault, so it is grey and not red."""
+"""Where a tender or lot stands: word and light. Failing or ending is no fault, so it is grey, not red."""
 
 STAGE_FILTERS = tuple(stage.value for stage in Stage if stage is not Stage.DRAFT)
 

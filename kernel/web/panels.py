@@ -1,7 +1,7 @@
-"""Places on a page that rooms above may fill: a tab of the tender page, a card of its rail, a card of the home page.
+"""Places on a page that rooms above may fill: a part of the tender page, a card of its rail or of home.
 
-A room declares a panel with ``@panel`` and lists it in ``Room.panels``; the page that owns the place shows whatever
-it finds there and knows none of the rooms above it.
+A room declares a panel with ``@panel`` and lists it in ``Room.panels``; the page that owns the place shows
+whatever it finds there and knows none of the rooms above it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from kernel.rights import Actor
 PLACES = ("home", "home-top", "tender", "tender-rail", "tender-action", "tender-notice", "wizard", "desk")
 """Where panels can stand.
 
-``home``: cards beside the notices. ``home-top``: figures of the strip. ``tender``: tabs of a tender's page.
-``tender-rail``: cards beside it. ``tender-action``: the main action under the countdown (the first one found).
-``tender-notice``: notices under its title. ``wizard``: parts of the buyer's sealing step. ``desk``: cards of a
-workbench's first page.
+``home``: cards beside the notices. ``home-top``: the last figure of the strip (the first panel counts).
+``tender``: parts of a tender's page, each with a link at its top. ``tender-rail``: cards beside it.
+``tender-action``: actions under the countdown. ``tender-notice``: notices under its title.
+``wizard``: cards of the buyer's sealing step. ``desk``: cards of a workbench's first page.
 """
 
 Filling = tuple[str, Mapping[str, Any]] | None
 Filler = Callable[[Session, Any, Actor], Filling]
-"""Given a reading session, the subject of the page (a ``Tender`` row, or None) and who looks: template and its
-values, or None when there is nothing to show to this person now."""
+"""Given a reading session, the subject of the page (a ``Tender`` row, or None) and who looks: a template and
+its values, or None when there is nothing to show to this person now."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Shown:
-    """A panel ready for its page: show it with ``{% with panel = one.values %}{% include one.template %}{% endwith %}``.
+    """A panel ready for its page: ``{% with panel = one.values %}{% include one.template %}{% endwith %}``.
 
     ``values["count"]``, when the filler gives one, stands beside the tab's word.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -98,9 +97,9 @@ def figures() -> Page:
     return render_template("trading/figures.html")
 
 
-def _asked() -> tuple[queries.Filter, Mapping[str, str], dict[str, str]]:
+def _asked() -> tuple[queries.Filter, dict[str, Any], dict[str, str]]:
     """The filter of this request, what was typed, and what of it could not be read."""
-    typed = {
+    typed: dict[str, Any] = {
         name: text for name, text in request.args.items() if name in NoticeQuery.model_fields and text.strip()
     }
     try:
@@ -122,7 +121,7 @@ def notices() -> Page:
     with read() as session:
         page = queries.notices(session, asked)
         count, more = queries.count_notices(session, asked)
-    kept = {name: text for name, text in typed.items() if name not in ("after", "before")}
+    kept: dict[str, Any] = {name: text for name, text in typed.items() if name not in ("after", "before")}
     return render_template(
         "trading/notices.html",
         now=platform().outside.clock.now(),
@@ -305,7 +304,8 @@ def _ics_text(text: str) -> str:
 
 def _folded(line: str) -> list[str]:
     """Lines of at most 75 octets; the following ones begin with a blank."""
-    parts, now = [], ""
+    parts: list[str] = []
+    now = ""
     for char in line:
         if len((now + char).encode()) > (75 if not parts else 74):
             parts.append(now)

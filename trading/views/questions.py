@@ -134,6 +134,6 @@ def _belongs(code: str, model: type[Question] | type[Objection], key: UUID) -> N
     """Refuse an address that joins one tender with another one's row."""
     with read() as session:
         row = own_tender(session, code)
-        found = session.get(model, key)
+        found: Any = session.get(model, key)
         if found is None or found.tender_id != row.id:
             raise NotFound("not_found", thing=model.__tablename__, id=str(key))

@@ -1,4 +1,4 @@
-"""The tender wizard: one step a page, the law beside every field, nothing typed is lost, publishing confirmed."""
+"""The tender wizard: one step a page, the law beside every field, nothing typed is lost."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def wizard(code: str, step: str) -> Page:
 
 
 def page_values(code: str, step: str) -> dict[str, Any]:
-    """What a step shows: the draft as it is saved, every check, and what rooms above add to the sealing step."""
+    """What a step shows: the saved draft, every check, and what rooms above add to the sealing step."""
     now = platform().outside.clock.now()
     with read() as session:
         row = own_tender(session, code)

@@ -1,4 +1,4 @@
-"""A small city for the tests of the tender room's doors: a buyer, custodians, experts, bidders, published tenders."""
+"""A small city for the tests of the tender room's doors: buyers, custodians, experts, a bidder, tenders."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+
 from kernel.ledger import sequencer
 from kernel.rights import Role
 from tests.integration.trading.city import City

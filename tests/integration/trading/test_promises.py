@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
 from kernel.ledger.models import FactRow
 from kernel.promises import Promise
-from sqlalchemy.orm import Session
 from tests.integration.trading.city import City
 from trading import actions, facts, promises
 from trading.models import Lot, Notice, Tender
