@@ -88,7 +88,9 @@ class Lot(Audited, Base):
     title: Mapped[str] = mapped_column(sa.String(200))
     quantity: Mapped[str] = mapped_column(sa.Text)
     ceiling: Mapped[Money]
-    stage: Mapped[Stage] = mapped_column(sa.Enum(Stage, native_enum=False, length=16, values_callable=lambda e: [m.value for m in e]))
+    stage: Mapped[Stage] = mapped_column(
+        sa.Enum(Stage, native_enum=False, length=16, values_callable=lambda e: [m.value for m in e])
+    )
     round: Mapped[int]
     failed_for: Mapped[str | None] = mapped_column(sa.String(40))
     outcome: Mapped[dict[str, Any] | None]

@@ -116,9 +116,7 @@ def register_project(
             created_at=work.now,
         )
     )
-    work.record(
-        facts.ProjectRegistered(subject=project.id, project=project.code, buyer=owner, budget=budget)
-    )
+    work.record(facts.ProjectRegistered(subject=project.id, project=project.code, buyer=owner, budget=budget))
     return project
 
 
@@ -218,7 +216,9 @@ def change_lot(work: Work, lot_id: UUID, draft: LotDraft) -> Lot:
     require_draft(tender)
     if draft.ceiling.minor <= 0:
         raise NotValid("ceiling", source="实施条例 第二十七条", field="ceiling")
-    changed = {name for name in ("title", "quantity", "ceiling") if getattr(lot, name) != getattr(draft, name)}
+    changed = {
+        name for name in ("title", "quantity", "ceiling") if getattr(lot, name) != getattr(draft, name)
+    }
     if changed:
         lot.title, lot.quantity, lot.ceiling = draft.title, draft.quantity, draft.ceiling
         tender.version += 1
@@ -242,7 +242,9 @@ def remove_lot(work: Work, lot_id: UUID) -> None:
     work.record(facts.DraftChanged(subject=tender.id, tender=tender.code, fields=("lots",)))
 
 
-def add_document(work: Work, tender_id: UUID, file: FileDraft, *, replaces_id: UUID | None = None) -> Document:
+def add_document(
+    work: Work, tender_id: UUID, file: FileDraft, *, replaces_id: UUID | None = None
+) -> Document:
     """Add a file, or a new version of one. Bytes go to the store first and are named by their hash.
 
     After publication a file changes only together with a clarification (the caller publishes it).
@@ -296,7 +298,9 @@ def take_document(work: Work, document_id: UUID, actor: Actor) -> None:
 
     Source: 招标投标法 第二十二条; 实施条例 第三十二条 (no gate before the download).
     """
-    work.session.add(DocumentTaking(id=work.new_id(), document_id=document_id, org_id=actor.org_id, at=work.now))
+    work.session.add(
+        DocumentTaking(id=work.new_id(), document_id=document_id, org_id=actor.org_id, at=work.now)
+    )
 
 
 def fix_policy(work: Work, tender_id: UUID, digest: str) -> None:
