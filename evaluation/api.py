@@ -38,13 +38,13 @@ class Rejected(Shown):
 
 
 class LotResult(Shown):
-    """What is public about one lot. ``inputs`` and ``results`` come with the award: ``sealbid`` recomputes them."""
+    """What is public about one lot. ``inputs`` and ``results`` come with the award."""
 
     lot: str
     stage: str
     failed_for: str = ""
-    candidates: list[Candidate] = []
-    rejected: list[Rejected] = []
+    candidates: tuple[Candidate, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
     publicity_until: datetime | None = None
     winner: Candidate | None = None
     published_at: datetime | None = None
@@ -54,7 +54,7 @@ class LotResult(Shown):
     edition: str = ""
     inputs: dict[str, Any] | None = None
     results: dict[str, Any] | None = None
-    experts: list[str] = []
+    experts: tuple[str, ...] = ()
     leaf: int | None = None
 
 
@@ -92,10 +92,10 @@ def _lot(one: dict[str, Any], edition: str) -> LotResult:
     return LotResult(
         lot=str(lot.number),
         stage=lot.stage.value,
-        candidates=[Candidate.model_validate(c | {"score": str(c["score"])}) for c in one["candidates"]],
-        rejected=[
+        candidates=tuple(Candidate.model_validate(c | {"score": str(c["score"])}) for c in one["candidates"]),
+        rejected=tuple(
             Rejected(bid=bid["bid"], bidder=bid["bidder"], grounds=bid["grounds"]) for bid in one["rejected"]
-        ],
+        ),
         publicity_until=one["until"],
         winner=Candidate.model_validate(one["winner"] | {"score": str(one["winner"]["score"])})
         if one["winner"]
@@ -107,6 +107,6 @@ def _lot(one: dict[str, Any], edition: str) -> LotResult:
         edition=edition,
         inputs=report.body["inputs"] if decided else None,
         results=report.body["results"] if decided else None,
-        experts=one["experts"],
+        experts=tuple(one["experts"]),
         leaf=one["leaf"],
     )

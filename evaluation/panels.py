@@ -1,4 +1,4 @@
-"""What this room shows on pages of the rooms below: candidates and results on a tender's page, duties on a desk."""
+"""What this room shows on pages of the rooms below: candidates and results of a tender, duties on a desk."""
 
 from __future__ import annotations
 

@@ -1,15 +1,14 @@
 """Read side of the evaluation room: what members, buyers, bidders and the public may see, as frozen views.
 
-Nobody learns another member's scores before every sheet is locked (招标投标法 第四十四条; spec rules V-11), and nobody
+Nobody learns another member's scores before every sheet is locked (招标投标法 第四十四条; V-11), and nobody
 but a committed member learns what happens inside a panel at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -22,7 +21,6 @@ from evaluation.actions.review import blind_code, is_concluded, needs_competitio
 from evaluation.actions.scoring import SCORED
 from evaluation.models import (
     AbnormalReview,
-    Award,
     EvaluationReport,
     Panel,
     Panelist,
@@ -35,7 +33,7 @@ from kernel.errors import NotFound
 from kernel.rights import Actor, Role
 from trading.models import Lot, Tender
 from trading.rules.lifecycle import Stage
-from trading.terms import Terms
+from trading.terms import Factor, ReviewItem, Terms
 
 PUBLIC_STAGES = (Stage.STANDSTILL, Stage.AWARDED, Stage.CONTRACTED)
 DECIDED = (Stage.AWARDED, Stage.CONTRACTED)
@@ -74,8 +72,7 @@ def lot_by_number(tender: Tender, number: int) -> Lot:
 
 @dataclass(frozen=True)
 class SeatLine:
-    """A seat as its holder sees it. ``due`` says what is wanted now: answer, review, score, explain, vote, sign,
-    wait or nothing."""
+    """A seat as its holder sees it. ``due``: answer, review, score, sign, wait or nothing."""
 
     member: Panelist
     panel: Panel
@@ -184,7 +181,7 @@ class Desk:
 
 
 def desk_of(session: Session, tender: Tender, panel: Panel, member: Panelist) -> Desk:
-    """The bids of the lots under evaluation, with what this member still owes each; a fixed number of queries."""
+    """The bids under evaluation, with what this member still owes each; a fixed number of queries."""
     lots = {lot.id: lot for lot in lots_in_evaluation(tender)}
     rows = session.execute(
         sa.select(Bid.id, Bid.lot_id, OpenedPart)
@@ -387,7 +384,7 @@ class Reader:
 def reader_of(
     session: Session, tender: Tender, lot: Lot, report: EvaluationReport | None, who: Actor
 ) -> Reader:
-    """Members read a report once it is made, buyer and supervisors once it is delivered, everybody once published.
+    """Members read a made report, buyer and supervisors a delivered one, everybody a published one.
 
     Raises:
         NotFound: too early, or no such report.
@@ -408,189 +405,7 @@ def reader_of(
     raise NotFound("not_found", thing="report", id=f"{tender.code}/{lot.number}")
 
 
-# ---- the buyer's desk ----------------------------------------
-
-
-@dataclass(frozen=True)
-class PanelState:
-    """A panel without names: seats, answers and numbers."""
-
-    state: str
-    seats: int
-    buyer_seats: int
-    experts_committed: int
-    buyers_committed: int
-    invited: int
-    representatives: Sequence[tuple[UUID, str]] = ()
-    invited_until_at: datetime | None = None
-
-    @property
-    def open_buyer_seats(self) -> int:
-        return self.buyer_seats - len(self.representatives)
-
-
-def panel_state(session: Session, tender: Tender) -> PanelState | None:
-    """How a panel stands; only the buyer's own representatives are named, by whom he named them."""
-    from kernel.identity.models import Person
-
-    panel = panel_of(session, tender.id)
-    if panel is None:
-        return None
-    own = [m for m in panel.members if m.seat == "buyer" and m.state != "left"]
-    names = {
-        person.id: person.name
-        for person in session.scalars(sa.select(Person).where(Person.id.in_([m.person_id for m in own])))
-    }
-    sitting = committed(panel)
-    return PanelState(
-        state=panel.state,
-        seats=panel.seats,
-        buyer_seats=panel.buyer_seats,
-        experts_committed=sum(m.seat == "expert" for m in sitting),
-        buyers_committed=sum(m.seat == "buyer" for m in sitting),
-        invited=sum(m.state == "invited" for m in panel.members),
-        representatives=[(m.person_id, names[m.person_id]) for m in own],
-        invited_until_at=panel.invited_until_at,
-    )
-
-
-def colleagues(session: Session, tender: Tender) -> list[tuple[UUID, str]]:
-    """People of the buyer and his agency who can take a representative's seat: id and name."""
-    from kernel.identity.models import Membership, Person
-
-    orgs = {tender.buyer_id, tender.agent_id} - {None}
-    seated = sa.select(Panelist.person_id).where(Panelist.tender_id == tender.id)
-    rows = session.execute(
-        sa.select(Person.id, Person.name)
-        .join(Membership, Membership.person_id == Person.id)
-        .where(
-            Membership.org_id.in_(orgs),
-            Membership.until.is_(None),
-            Person.state == "active",
-            Person.id.not_in(seated),
-        )
-        .distinct()
-        .order_by(Person.name, Person.id)
-        .limit(200)
-    )
-    return [(row[0], row[1]) for row in rows]
-
-
-@dataclass(frozen=True)
-class LotDesk:
-    """A lot as the buyer decides on it."""
-
-    lot: Lot
-    report: EvaluationReport | None
-    award: Award | None
-    objections: int = 0
-
-    @property
-    def delivered(self) -> bool:
-        return self.report is not None and self.report.delivered_at is not None
-
-
-def lot_desks(session: Session, tender: Tender) -> list[LotDesk]:
-    """Every lot with its report in force and its award."""
-    from trading.models import Objection
-
-    reports = reports_of(session, tender.id)
-    awards = {
-        one.lot_id: one for one in session.scalars(sa.select(Award).where(Award.tender_id == tender.id))
-    }
-    waiting = list(
-        session.scalars(
-            sa.select(Objection.lot_id).where(
-                Objection.tender_id == tender.id, Objection.answered_at.is_(None)
-            )
-        )
-    )
-    return [
-        LotDesk(
-            lot,
-            reports.get(lot.id),
-            awards.get(lot.id) if lot.stage in DECIDED else None,
-            sum(one in (None, lot.id) for one in waiting),
-        )
-        for lot in tender.lots
-    ]
-
-
-@dataclass(frozen=True)
-class RunLine:
-    """A tender of the buyer that is being evaluated, or was."""
-
-    tender: Tender
-    state: str
-    lots: Sequence[Lot] = field(default_factory=list)
-
-
-def run_evaluations(session: Session, org_id: UUID) -> list[RunLine]:
-    """Tenders of an organisation whose bids are open, newest first."""
-    rows = session.execute(
-        sa.select(Tender, Panel.state)
-        .outerjoin(Panel, Panel.tender_id == Tender.id)
-        .where(
-            sa.or_(Tender.buyer_id == org_id, Tender.agent_id == org_id),
-            sa.select(Lot.id)
-            .where(Lot.tender_id == Tender.id, Lot.stage.in_((Stage.EVALUATION, *PUBLIC_STAGES)))
-            .exists(),
-        )
-        .order_by(Tender.bids_close_at.desc(), Tender.id.desc())
-        .limit(100)
-    ).unique()
-    return [RunLine(tender, state or "", list(tender.lots)) for tender, state in rows]
-
-
-# ---- the bidder's desk ----------------------------------------
-
-
-@dataclass(frozen=True)
-class OwnLine:
-    """A bid of the visitor's organisation after the opening."""
-
-    bid: Bid
-    tender: Tender
-    lot: Lot
-    asked: AbnormalReview | None
-    award: Award | None
-
-    @property
-    def decided(self) -> bool:
-        return self.lot.stage in DECIDED
-
-
-def my_results(session: Session, org_id: UUID) -> list[OwnLine]:
-    """Opened bids of an organisation, newest first."""
-    rows = session.execute(
-        sa.select(Bid, Tender, Lot, AbnormalReview, Award)
-        .join(Tender, Tender.id == Bid.tender_id)
-        .join(Lot, Lot.id == Bid.lot_id)
-        .join(OpenedPart, sa.and_(OpenedPart.bid_id == Bid.id, OpenedPart.part == "price"))
-        .outerjoin(AbnormalReview, AbnormalReview.bid_id == Bid.id)
-        .outerjoin(Award, sa.and_(Award.lot_id == Lot.id, Award.bid_id == Bid.id))
-        .where(Bid.org_id == org_id)
-        .order_by(Tender.bids_close_at.desc(), Bid.id.desc())
-        .limit(100)
-    ).unique()
-    return [
-        OwnLine(bid, tender, lot, asked, award if lot.stage in DECIDED else None)
-        for bid, tender, lot, asked, award in rows
-    ]
-
-
-def own_line(session: Session, code: str, who: Actor) -> OwnLine:
-    """One opened bid of the visitor's organisation by its hex id; anybody else's does not exist for him."""
-    if who.org_id is not None and who.has(Role.BIDDER):
-        for line in my_results(session, who.org_id):
-            if line.bid.code == code:
-                return line
-    raise NotFound("not_found", thing="bid", id=code)
-
-
 def terms_for_people(terms: Terms, lang: str) -> dict[str, str]:
     """Names of factors and review items in a language, by id."""
-    return {
-        item.id: (item.name_en or item.name) if lang == "en" else item.name
-        for item in (*terms.factors, *terms.review)
-    }
+    items: list[Factor | ReviewItem] = [*terms.factors, *terms.review]
+    return {item.id: (item.name_en or item.name) if lang == "en" else item.name for item in items}

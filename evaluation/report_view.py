@@ -72,7 +72,7 @@ def report_view(body: Mapping[str, Any]) -> ReportView:
     lights = {(o["bid"], str(o["member"])): str(o["light"]) for o in body["outliers"]}
     full = sum((Decimal(f["max"]) for f in body["inputs"].get("factors", [])), Decimal(0))
     low, high = _span(given, full)
-    lines = []
+    lines: list[Line] = []
     for bid in sorted(body["bids"], key=lambda b: (results.get(b["bid"], {}).get("rank", 999), b["code"])):
         entry = results.get(bid["bid"], {})
         points = given.get(bid["bid"], {})

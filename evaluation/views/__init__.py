@@ -1,4 +1,4 @@
-"""Doors of the evaluation room for people: seats, room, report, the buyer's decision, the bidder's own result."""
+"""Doors of the evaluation room for people: seats, room, report, the buyer's decision, the own result."""
 
 from evaluation.views import bidder, buyer, report, room, seats
 from evaluation.views.doors import views

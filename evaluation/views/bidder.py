@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import flash, redirect, render_template, url_for
 
-from evaluation import queries
+from evaluation import desks, queries
 from evaluation.actions import awards, review
+from evaluation.desks import OwnLine
 from evaluation.forms import Explanation
-from evaluation.queries import OwnLine
 from evaluation.report_view import report_view
 from evaluation.views.doors import Page, attachment, names_of, views
 from kernel import documents
@@ -25,16 +25,19 @@ from trading.terms import parse_terms
 def my_results() -> Page:
     who = me()
     with read() as session:
-        lines = queries.my_results(session, who.org_id) if who.org_id else []
+        lines = desks.my_results(session, who.org_id) if who.org_id else []
     return render_template("evaluation/results.html", lines=lines, now=platform().outside.clock.now())
 
 
 @views.get("/desk/results/<bid>")
 @signed_in(Role.BIDDER)
 def my_result(bid: str) -> Page:
-    """The own score, rank and grounds; nobody else's. Source: 政府采购货物和服务招标投标管理办法 第六十九条."""
+    """The own score, rank and grounds; nobody else's.
+
+    Source: 政府采购货物和服务招标投标管理办法 第六十九条.
+    """
     with read() as session:
-        line = queries.own_line(session, bid, me())
+        line = desks.own_line(session, bid, me())
         report = queries.reports_of(session, line.tender.id).get(line.lot.id)
         if not line.decided or report is None:
             raise NotFound("not_found", thing="result", id=bid)
@@ -62,7 +65,7 @@ def _lines(body: dict[str, Any]) -> list[Any]:
 def award_letter(bid: str) -> Page:
     """The award letter, for the winner."""
     with read() as session:
-        line = queries.own_line(session, bid, me())
+        line = desks.own_line(session, bid, me())
     if line.award is None or not line.award.letter_sha256:
         raise NotFound("not_found", thing="letter", id=bid)
     data = documents.load(platform().outside.blobs, line.award.letter_sha256)
@@ -71,7 +74,7 @@ def award_letter(bid: str) -> Page:
 
 def _asked(bid: str) -> OwnLine:
     with read() as session:
-        line = queries.own_line(session, bid, me())
+        line = desks.own_line(session, bid, me())
     if line.asked is None:
         raise NotFound("not_found", thing="abnormal_review", id=bid)
     return line

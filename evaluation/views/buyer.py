@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask import flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from evaluation import queries
+from evaluation import desks, queries
 from evaluation.actions import awards, panels, price_only
 from evaluation.forms import AwardForm, Certain, Representative, passed_over
 from evaluation.views.doors import Page, views
@@ -27,7 +27,7 @@ from trading.rules.lifecycle import Stage
 def my_evaluations() -> Page:
     who = me()
     with read() as session:
-        lines = queries.run_evaluations(session, who.org_id) if who.org_id else []
+        lines = desks.run_evaluations(session, who.org_id) if who.org_id else []
     return render_template("evaluation/evaluations.html", lines=lines)
 
 
@@ -38,9 +38,9 @@ def _values(code: str) -> dict[str, Any]:
         law = law_of(tender, now)
         return {
             "tender": tender,
-            "panel": queries.panel_state(session, tender),
-            "colleagues": queries.colleagues(session, tender),
-            "lots": queries.lot_desks(session, tender),
+            "panel": desks.panel_state(session, tender),
+            "colleagues": desks.colleagues(session, tender),
+            "lots": desks.lot_desks(session, tender),
             "law": law,
             "procurement": law.regime == "GP",
             "publicity": law.get("candidate_publicity_days_min") or law.get("result_notice_period_days"),

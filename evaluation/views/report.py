@@ -113,7 +113,7 @@ def sign_report(code: str, number: int) -> Page:
 @views.get("/evaluation/<code>/report/<int:number>.pdf")
 @public
 def report_pdf(code: str, number: int) -> Page:
-    """The report as the members signed it. The whole of it is for those inside; the public has its own parts."""
+    """The report as the members signed it. All of it is for those inside; the public has its parts."""
     values = _values(code, number)
     if values["report"].pdf_sha256 is None or not values["reader"].inside:
         raise NotFound("not_found", thing="report", id=code)

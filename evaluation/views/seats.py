@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import flash, redirect, render_template, request, url_for
 
-from evaluation import queries
+from evaluation import desks, queries
 from evaluation.actions import panels
 from evaluation.forms import Accept, Decline, Purpose, Recuse
 from evaluation.views.doors import Page, views
@@ -107,7 +107,7 @@ def names(code: str) -> Page:
     """Before the result is public, a supervisor sees names only for a stated purpose."""
     with read() as session:
         tender = queries.tender_by_code(session, code)
-        state = queries.panel_state(session, tender)
+        state = desks.panel_state(session, tender)
     return render_template(
         "evaluation/names.html", tender=tender, state=state, names=None, form={}, errors={}, problem=None
     )
@@ -118,7 +118,7 @@ def names(code: str) -> Page:
 def read_names(code: str) -> Page:
     with read() as session:
         tender = queries.tender_by_code(session, code)
-        state = queries.panel_state(session, tender)
+        state = desks.panel_state(session, tender)
     found: list[tuple[int, str]] = []
     try:
         form = parse_form(Purpose)

@@ -1,4 +1,4 @@
-"""Deals at every stage of an evaluation, made once by the platform's own actions and copied for every test."""
+"""Deals at every stage of an evaluation, made once by the platform's actions and copied for every test."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Scene:
 
         with self.house.read() as session:
             panel = panel_of(session, self.deal.tender_id)
-            assert panel is not None and list(panel.members) is not None
+            assert panel is not None
             return panel
 
     def members(self) -> list[tuple[Any, Player]]:

@@ -173,7 +173,7 @@ def test_of_two_lots_one_goes_back_and_the_other_keeps_its_report(scene: Make) -
     assert one.report(2).version == 2
     page = one.client(one.deal.buyer).get(f"/evaluation/{one.code}/report?lot=2")
     assert page.status_code == 200
-    assert f"lot=1" in page.text
+    assert "lot=1" in page.text
 
 
 def test_a_price_above_the_ceiling_and_related_bidders_are_rejected_by_arithmetic(scene: Make) -> None:
@@ -257,8 +257,8 @@ def test_a_low_price_is_explained_in_time_and_judged_by_vote(scene: Make) -> Non
 
 
 def _blind(scene: Scene, code: str) -> dict[str, str]:
-    from evaluation.actions.scoring import code_of
     from bidding.actions.submission import bid_by_code
+    from evaluation.actions.scoring import code_of
 
     with scene.read() as session:
         return {"code": code_of(session, bid_by_code(session, code).id)}
