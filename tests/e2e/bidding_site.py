@@ -14,7 +14,13 @@ from werkzeug.serving import make_server
 from kernel.identity.models import Person
 from tests.support.house import House
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+]
 AXE = Path(__file__).resolve().parents[1] / "support" / "vendor" / "axe.min.js"
 
 
@@ -22,7 +28,9 @@ class Site:
     """A house behind an address that a browser can open."""
 
     def __init__(self, folder: Path) -> None:
-        self.server = make_server("127.0.0.1", 0, lambda env, start: self.house.app(env, start), threaded=True)
+        self.server = make_server(
+            "127.0.0.1", 0, lambda env, start: self.house.app(env, start), threaded=True
+        )
         self.base = f"http://localhost:{self.server.server_port}"
         self.house = House(folder, csrf=True, base_url=self.base)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
@@ -37,6 +45,23 @@ class Site:
             assert cookie is not None
             context.add_cookies([{"name": "sunroad", "value": cookie.value, "url": self.base}])
         return context
+
+    @contextmanager
+    def without_csrf(self) -> Iterator[None]:
+        """Let test clients post without a page's token for a while."""
+        before = self.house.app.before_request_funcs[None]
+        guards = [one for one in before if one.__name__ == "no_forgery"]
+        for guard in guards:
+            before.remove(guard)
+        yield
+        before.extend(guards)
+
+    def signed_in_again(self, page: Any, person: Person) -> Any:
+        """The same browser with a new session: weeks of virtual time ended the old one."""
+        cookie = self.house.client(person).get_cookie("sunroad")
+        assert cookie is not None
+        page.context.add_cookies([{"name": "sunroad", "value": cookie.value, "url": self.base}])
+        return page
 
     def close(self) -> None:
         self.server.shutdown()
@@ -56,7 +81,7 @@ def chromium() -> Iterator[Browser]:
 def axe(page: Any) -> list[str]:
     """Accessibility findings of a page, as lines."""
     page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']})")
-    return [
-        f"{one['id']}: {node['html'][:160]}" for one in found["violations"] for node in one["nodes"]
-    ]
+    found = page.evaluate(
+        "axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']})"
+    )
+    return [f"{one['id']}: {node['html'][:160]}" for one in found["violations"] for node in one["nodes"]]

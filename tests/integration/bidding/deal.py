@@ -170,6 +170,10 @@ class Deal:
     def publish(self) -> Deal:
         """State all keys, publish the notice and place everything in the log."""
         self.state_keys()
+        return self.publish_only()
+
+    def publish_only(self) -> Deal:
+        """Publish when every seat has stated its key already."""
         with self.house.begin(self.actor(self.buyer)) as work:
             trading.publish_notice(work, self.tender_id)
         sequencer.sequence(self.house.platform)

@@ -1,0 +1,131 @@
+"""A bidder seals in the page, custodians release by their own software, the hall reads the price out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import pytest
+
+from kernel.rights import Role
+from tests.e2e.bidding_site import Site, axe, chromium
+from tests.integration.bidding.deal import Deal
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(which("chromium") is None, reason="needs the distribution's Chromium"),
+]
+PASSPHRASE = "a long passphrase"
+PDF = b"%PDF-1.7 "
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    built = Site(tmp_path)
+    yield built
+    built.close()
+
+
+def seal_in_page(page: Any, folder: Path) -> str:
+    """Fill in, seal, keep the key, submit; returns the bid's id."""
+    page.wait_for_selector("html[data-seal-ready]")
+    page.click("[data-make-key]")
+    page.wait_for_selector("#make-key[hidden]", state="attached")
+    page.fill("#field-price", "59876543.21")
+    page.fill("#field-period_days", "715")
+    page.set_input_files(
+        "#field-files-tech",
+        [
+            {"name": "技术文件.pdf", "mimeType": "application/pdf", "buffer": PDF + b"x" * 2_200_000},
+            {"name": "资信与业绩.pdf", "mimeType": "application/pdf", "buffer": PDF + b"y" * 90_000},
+        ],
+    )
+    page.click("#seal")
+    page.wait_for_selector("#key-file:not([hidden])", timeout=60_000)
+    page.fill("#field-passphrase", PASSPHRASE)
+    page.fill("#field-passphrase2", PASSPHRASE)
+    with page.expect_download() as download:
+        page.click("#save-key")
+    download.value.save_as(folder / "bid.sbkey")
+    page.click("#submit:not([disabled])")
+    assert "伍仟玖佰捌拾柒万陆仟伍佰肆拾叁元贰角壹分" in page.inner_text("#confirm-bid")
+    with page.expect_navigation(url="**/bids/*", timeout=60_000):
+        page.click("#really-submit")
+    return str(page.url).rsplit("/", 1)[1]
+
+
+def test_from_the_sealing_page_to_the_price_in_the_hall(site: Site, tmp_path: Path) -> None:
+    house = site.house
+    with site.without_csrf():
+        deal = Deal(house).publish()
+    bidder = house.person(Role.BIDDER)
+    sent: list[bytes] = []
+    with chromium() as browser:
+        page = site.context(browser, bidder, viewport={"width": 1440, "height": 900}).new_page()
+        mistakes: list[str] = []
+        page.on("pageerror", lambda error: mistakes.append(str(error)))
+        page.on("request", lambda request: sent.append(request.post_data_buffer or b""))
+        page.goto(f"/tenders/{deal.code}/bid")
+        bid = seal_in_page(page, tmp_path)
+
+        page.wait_for_selector('#proof-light[data-state="witnessed"]')
+        assert axe(page) == []
+        page.set_input_files("#field-sbkey", tmp_path / "bid.sbkey")
+        page.fill("#field-passphrase", PASSPHRASE)
+        page.click("button[value=rehearse]")
+        page.wait_for_selector("#rehearsal:not([hidden])", timeout=60_000)
+        assert "59876543.21" in page.inner_text("#rehearsal")
+        assert "技术文件.pdf" in page.inner_text("#rehearsal")
+        assert not any(b"59876543" in body or PDF in body for body in sent)
+
+        with site.without_csrf():
+            deal.bids(2)
+            deal.close()
+        hall = site.context(browser, viewport={"width": 1440, "height": 900}).new_page()
+        hall.on("pageerror", lambda error: mistakes.append(str(error)))
+        hall.goto(f"/tenders/{deal.code}/opening")
+        assert hall.locator('tr[data-row-state="sealed"]').count() == 3
+        with site.without_csrf():
+            deal.release(1, 3, 5)
+        hall.wait_for_selector(f'#row-{bid}[data-row-state="opened"]', timeout=60_000)
+        assert "59,876,543.21" in hall.inner_text(f"#row-{bid}")
+        assert axe(hall) == []
+        assert mistakes == []
+
+
+def test_a_custodian_states_his_key_and_releases_in_the_browser(site: Site) -> None:
+    house = site.house
+    with site.without_csrf():
+        deal = Deal(house).state_keys((1, 2, 3, 5))
+    notary = deal.custodians[3]
+    with chromium() as browser:
+        page = site.context(browser, notary).new_page()
+        page.goto("/account/keys")
+        page.fill("#field-name", "browser")
+        page.click("button[value=browser]")
+        page.wait_for_selector("text=browser")
+        page.goto(f"/custody/{deal.code}")
+        page.wait_for_selector("html[data-custody-ready]")
+        page.fill("#field-passphrase", PASSPHRASE)
+        page.fill("#field-passphrase2", PASSPHRASE)
+        with page.expect_navigation():
+            page.click("#key-form button[type=submit]")
+        with site.without_csrf():
+            deal.publish_only()
+            deal.bids(3)
+            deal.close()
+            deal.release(1, 2)
+        page = site.signed_in_again(page, notary)
+        page.clock.set_fixed_time(
+            house.clock.now()
+        )  # the custodian's own clock, which his browser trusts alone
+        page.goto(f"/custody/{deal.code}")
+        page.wait_for_selector("html[data-custody-ready]")
+        page.fill("#field-passphrase", PASSPHRASE)
+        page.check("#field-approve")
+        page.click("#release-form button[type=submit]")
+        page.wait_for_selector(".sr-notice-g", timeout=60_000)
+
+    assert deal.opening().state == "opened"
