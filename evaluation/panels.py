@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from evaluation import queries, words
 from evaluation.actions.panels import committed, panel_of
 from evaluation.rights import runs_tender
+from kernel.i18n import marked
 from kernel.ledger import book
 from kernel.rights import Actor, Role
 from kernel.web.current import platform
@@ -52,7 +53,7 @@ def published_lots(session: Session, tender: Tender) -> list[dict[str, Any]]:
     return found
 
 
-@panel("tender", "result", "Candidates and result", order=60)
+@panel("tender", "result", marked("Candidates and result"), order=60)
 def result_panel(session: Session, subject: Any, actor: Actor) -> Filling:
     """Candidates during their publicity, then the result, each with its proof and how to check it."""
     lots = published_lots(session, subject)

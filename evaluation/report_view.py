@@ -41,6 +41,7 @@ class Line:
     rank: int | None = None
     total: str = ""
     price_score: str = ""
+    price_points: str = ""
     factors: Mapping[str, str] | None = None
     cells: Sequence[Cell] = ()
     median_x: int = 0
@@ -89,6 +90,7 @@ def report_view(body: Mapping[str, Any]) -> ReportView:
                 rank=entry.get("rank"),
                 total=str(entry.get("total", entry.get("evaluated", ""))),
                 price_score=str(entry.get("price_score", "")),
+                price_points=_price_points(entry),
                 factors=entry.get("factors"),
                 cells=[
                     Cell(m, points[m], lights.get((bid["bid"], m), ""), _x(points[m], low, high))
@@ -113,6 +115,13 @@ def report_view(body: Mapping[str, Any]) -> ReportView:
         outliers=[one | {"code": _code(body, one["bid"])} for one in body["outliers"]],
         height=18 + ROW * len(valid) + 26,
     )
+
+
+def _price_points(entry: Mapping[str, Any]) -> str:
+    """What the price adds to the printed total: the total less the printed factor scores."""
+    if "total" not in entry:
+        return ""
+    return str(Decimal(entry["total"]) - sum((Decimal(one) for one in entry["factors"].values()), Decimal(0)))
 
 
 def _code(body: Mapping[str, Any], bid: str) -> str:
@@ -156,12 +165,7 @@ def _flips(
     """Members without whose sheets another bid would come first: (member, code of that bid)."""
     if not given:
         return []
-    base = {
-        bid: Decimal(results[bid]["total"])
-        - sum((Decimal(p) for p in results[bid]["factors"].values()), Decimal(0))
-        for bid in given
-        if bid in results
-    }
+    base = {bid: Decimal(_price_points(results[bid])) for bid in given if bid in results}
     ranked = {bid: points for bid, points in given.items() if bid in results}
     found = outliers.flips(ranked, outliers.best_mean(base))
     return [(one.member, _code(body, one.bid)) for one in found]

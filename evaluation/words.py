@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -80,6 +81,11 @@ def grouped(value: Any) -> str:
         return f"{Decimal(str(value)):,}"
     except InvalidOperation:
         return str(value)
+
+
+def readable(document: Mapping[str, Any]) -> str:
+    """A document that is to be signed, as people can read it; the signature is over its canonical form."""
+    return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True)
 
 
 def pass_over() -> list[tuple[str, str]]:

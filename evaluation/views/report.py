@@ -11,6 +11,7 @@ from evaluation import queries
 from evaluation.actions import reports
 from evaluation.forms import Signed, signature_of
 from evaluation.report_view import WIDTH, report_view
+from evaluation.rights import runs_tender
 from evaluation.views.doors import Page, attachment, names_of, views
 from kernel import documents
 from kernel.errors import NotFound, Refusal
@@ -53,6 +54,7 @@ def _values(code: str, number: int | None) -> dict[str, Any]:
             "leaf": book.place_of(session, report.record_id) if report.record_id else None,
             "seats": {str(m["number"]): m["seat"] for m in report.body["panel"]},
             "base_url": platform().settings.base_url,
+            "runs": report.delivered_at is not None and runs_tender(who, tender),
             "sign": None,
             "unsigned": False,
         }

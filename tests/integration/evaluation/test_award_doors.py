@@ -64,6 +64,7 @@ def test_the_award_waits_for_the_publicity_and_for_the_first_candidate(scene: Ma
     until = one.lot().standstill_until_at
     assert until is not None
     one.world.pass_time(until - timedelta(seconds=1))
+    buyer = one.client(one.deal.buyer)  # the session of that first day is over
     assert buyer.post(path, data={"bid": first, "certain": "yes"}).status_code == 409
     one.world.pass_time(until)
     assert buyer.post(path, data={"bid": second, "certain": "yes"}).status_code == 422
@@ -195,7 +196,8 @@ def _relate(world: World) -> None:
 
 
 def test_related_bidders_of_one_lot_are_both_out(scene: Make) -> None:
-    one = scene(stage="reported", hook=_relate)
+    five = tuple((index, f"6{index}000000") for index in range(5))
+    one = scene(stage="reported", hook=_relate, offers=five)
     bids = {b["bidder"]: b for b in one.report().body["bids"]}
     for index in (0, 1):
         assert [g["ground"] for g in bids[one.world.bidders[index].org_name]["grounds"]] == ["RJ-12"]
