@@ -95,7 +95,7 @@ class Lot(Audited, Base):
     failed_for: Mapped[str | None] = mapped_column(sa.String(40))
     outcome: Mapped[dict[str, Any] | None]
     standstill_until_at: Mapped[datetime | None]
-    awarded_at: Mapped[datetime | None]
+    awarded_at: Mapped[datetime | None] = mapped_column(index=True)
 
     tender: Mapped[Tender] = relationship(back_populates="lots", lazy="joined")
 

@@ -20,6 +20,7 @@ from kernel.rights import SYSTEM
 from kernel.web import begin, form_refused, me, parse_form, platform, presence, public, signed_in
 from kernel.web.audience import limited
 from kernel.web.current import SESSION_KEY
+from kernel.web.shell import links
 
 views = Blueprint("identity", __name__)
 HALF = "half"
@@ -33,7 +34,7 @@ def safe_next(wish: str) -> str:
     plain = (
         wish.startswith("/") and not wish.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
     )
-    return wish if plain and "\\" not in wish and "\n" not in wish else url_for("identity.account")
+    return wish if plain and "\\" not in wish and "\n" not in wish else links()["desk"]
 
 
 def _let_in(person_id: UUID, method: str) -> None:

@@ -105,7 +105,14 @@ def links() -> dict[str, str]:
         "sign_in": "identity.sign_in",
         "sign_out": "identity.sign_out",
         "register": "identity.register",
-        "desk": "identity.account",
+        "desk": "trading.my_desk" if "trading.my_desk" in current_app.view_functions else "identity.account",
+        "search": "trading.search",
+        "accessibility": "trading.accessibility",
+        "privacy": "trading.privacy",
+        "help": "trading.help_page",
+        "source": "trading.source",
+        "verify": "supervision.log_page",
+        "data": "api.docs",
     }
     return {
         name: url_for(endpoint) for name, endpoint in names.items() if endpoint in current_app.view_functions
