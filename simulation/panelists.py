@@ -73,7 +73,7 @@ def review_round(year: Year, affair: Affair) -> None:
         tender = session.get_one(Tender, deal.tender_id)
         bids = [b for lot in panels.lots_in_evaluation(tender) for b, _ in review.bids_of_lot(session, lot.id)]
         items = [item["id"] for item in tender.terms["review"]]
-        given = set(session.execute(sa.select(ReviewVote.panelist_id, ReviewVote.bid_id)).tuples())
+        given = {(row[0], row[1]) for row in session.execute(sa.select(ReviewVote.panelist_id, ReviewVote.bid_id))}
     if affair.rejected is None:
         chosen = {"one": bids[:1], "all": bids}.get(plan.reject, [])
         affair.rejected = {bid.code: items[year.dice.randrange(len(items))] for bid in chosen}

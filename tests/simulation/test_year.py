@@ -19,7 +19,7 @@ def _told(result: Result) -> str:
     return "\n".join([f"SEED={result.seed} DAYS={result.days}", *map(str, result.breaches), *result.tail()])
 
 
-@pytest.mark.parametrize("seed", [7, 11, 23])
+@pytest.mark.parametrize("seed", [7, 11])
 def test_a_season_keeps_every_promise(seed: int, tmp_path: Path) -> None:
     result = simulate(seed, DAYS, folder=tmp_path, pace_hours=72)
 

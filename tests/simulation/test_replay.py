@@ -1,0 +1,152 @@
+"""A small history walked end to end: winners, exit codes, results and evidence a stranger verifies."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from sealbid.verify import verify_evidence
+from simulation.history import parse_maps
+from simulation.replay import AGREES, DIFFERS, FIELDS, replay
+
+SHARED = Path(__file__).resolve().parents[2] / "../shared/data/tsuchiura/tsuchiura_data.csv"
+TSUCHIURA = (
+    "auction=pid", "bidder=bidder", "price=bid", "reserve=reserveprice", "minimum=minprice", "winner=winner",
+)  # fmt: skip
+
+CLEAN = """auction,bidder,price,reserve,minimum,winner,rejected
+one,甲,100.00,120,80,0,
+one,乙,99.50,120,80,1,
+one,丙,130,120,80,0,
+one,丁,70,120,80,0,
+one,戊,81,120,80,0,no licence
+tie,甲,50,,,0,
+tie,乙,50,,,1,
+alone,甲,10,,,1,
+nobody,甲,10,5,,0,
+one,甲,98,120,80,0,
+one,己,oops,120,80,0,
+"""
+
+
+def replayed(tmp_path: Path, text: str, **more: int) -> tuple[int, str, dict[str, dict[str, str]], Path]:
+    file, out, report = tmp_path / "history.csv", tmp_path / "out", io.StringIO()
+    file.write_text(text, encoding="utf-8")
+    code = replay(file, out, progress=io.StringIO(), report=report, helpers=0, **more)
+    with (out / "results.csv").open(encoding="utf-8", newline="") as table:
+        rows = {row["auction"]: row for row in csv.DictReader(table)}
+    return code, report.getvalue(), rows, out
+
+
+def test_a_history_that_agrees_is_awarded_by_the_platform_and_verified_by_a_stranger(tmp_path: Path) -> None:
+    code, report, rows, out = replayed(tmp_path, CLEAN)
+
+    assert code == AGREES, report
+    assert {name: row["verdict"] for name, row in rows.items()} == {
+        "one": "agrees",
+        "tie": "tie",
+        "alone": "agrees",
+        "nobody": "failed_as_expected",
+    }
+    one = rows["one"]
+    assert tuple(one) == FIELDS
+    assert (one["winner"], one["price"], one["min_bids"]) == ("乙", "99.50", "1")
+    assert json.loads(one["ranking"]) == [[1, "乙", "99.50"], [2, "甲", "100.00"]]
+    assert json.loads(one["rejected"]) == {"丙": "ceiling", "丁": "floor", "戊": "buyer"}
+    assert rows["tie"]["winner"] == "乙"
+    assert rows["nobody"]["winner"] == ""
+    assert len(one["root"]) == len(one["close_root"]) == 64
+    assert one["leaves"]
+    assert "line 11: duplicate" in report
+    assert "line 12: not_a_number" in report
+    assert "min_bids 1" in report
+    trust = (out / "trust.txt").read_text()
+    for name in rows:
+        lines: list[str] = []
+        assert verify_evidence(out / "evidence" / f"{name}.zip", trust, lines.append) == 0, lines
+    assert not list(out.glob(".house-*"))
+
+
+def test_a_tampered_package_of_a_replay_does_not_verify(tmp_path: Path) -> None:
+    _, _, _, out = replayed(tmp_path, "auction,bidder,price\nx,a,5\nx,b,6\n")
+    package = out / "evidence" / "x.zip"
+    data = bytearray(package.read_bytes())
+    data[len(data) // 2] ^= 1
+    package.write_bytes(data)
+
+    assert verify_evidence(package, (out / "trust.txt").read_text(), lambda _line: None) == 1
+
+
+def test_every_winner_that_differs_from_the_file_is_named_and_the_exit_is_one(tmp_path: Path) -> None:
+    code, report, rows, _ = replayed(
+        tmp_path,
+        "auction,bidder,price,reserve,winner\n"
+        "a,x,5,,0\na,y,6,,1\n"  # a lower bid was passed over
+        "b,x,5,,1\nb,y,6,,0\n"  # agrees
+        "c,x,5,,0\nc,y,6,,0\n"  # nobody won
+        "d,x,7,6,1\nd,y,6,6,0\n",  # above the reserve
+    )
+
+    assert code == DIFFERS
+    assert {name: row["verdict"] for name, row in rows.items()} == {
+        "a": "lower_bid_passed_over",
+        "b": "agrees",
+        "c": "file_names_nobody",
+        "d": "file_winner_not_valid",
+    }
+    assert "DIFFERS auction a: lower_bid_passed_over: platform x, rule x, file y" in report
+    assert "DIFFERS auction c" in report
+    assert "DIFFERS auction d" in report
+    assert "DIFFERS auction b" not in report
+
+
+def test_without_a_winner_column_equal_prices_are_drawn_in_public(tmp_path: Path) -> None:
+    code, report, rows, _ = replayed(tmp_path, "auction,bidder,price\nx,a,5\nx,b,5\nx,c,9\n")
+
+    assert code == AGREES, report
+    assert rows["x"]["winner"] in ("a", "b")
+    assert rows["x"]["tie"] == "2"
+
+
+def test_the_same_seed_and_file_write_the_same_log(tmp_path: Path) -> None:
+    text = "auction,bidder,price\nx,a,5\nx,b,6\ny,a,7\n"
+    roots = []
+    for folder, seed in (("1", 7), ("2", 7), ("3", 8)):
+        (tmp_path / folder).mkdir()
+        _, _, rows, _ = replayed(tmp_path / folder, text, seed=seed)
+        roots.append(rows["y"]["root"])
+
+    assert roots[0] == roots[1] != roots[2]
+
+
+def test_limit_takes_the_first_auctions_only(tmp_path: Path) -> None:
+    _, _, rows, _ = replayed(tmp_path, "auction,bidder,price\nx,a,5\ny,a,6\n", limit=1)
+    assert set(rows) == {"x"}
+
+
+@pytest.mark.skipif(
+    not SHARED.exists(), reason="the Tsuchiura data (folder 'shared' beside the project) is absent"
+)
+def test_a_sample_of_real_auctions_agrees_with_history(tmp_path: Path) -> None:
+    report = io.StringIO()
+
+    code = replay(
+        SHARED,
+        tmp_path,
+        limit=12,
+        maps=parse_maps(TSUCHIURA),
+        progress=io.StringIO(),
+        report=report,
+        helpers=1,
+    )
+
+    assert code == AGREES, report.getvalue()
+    with (tmp_path / "results.csv").open(encoding="utf-8", newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert len(rows) == 12
+    assert all(row["winner"] == row["winner_in_file"] for row in rows)
+    assert len(list((tmp_path / "evidence").glob("*.zip"))) == 12
