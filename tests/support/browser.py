@@ -21,8 +21,15 @@ AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 WATCH_POLICY = """addEventListener('securitypolicyviolation', (event) =>
   console.error(`content policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));"""
 
-RUN_AXE = """async (tags) => {
-  const found = await axe.run(document, { runOnly: tags, resultTypes: ['violations'] });
+Rules = dict[str, Any]
+EVERY_RULE: Rules = {"runOnly": AXE_TAGS}
+LAYOUT_RULES: Rules = {"runOnly": {"type": "rule", "values": ["target-size", "scrollable-region-focusable"]}}
+"""What the width of the window changes; names and colours stay the same."""
+WORD_RULES: Rules = {"runOnly": AXE_TAGS, "rules": {"color-contrast": {"enabled": False}}}
+"""What the language changes."""
+
+RUN_AXE = """async (rules) => {
+  const found = await axe.run(document, { ...rules, resultTypes: ['violations'] });
   return found.violations.flatMap(({ id, nodes }) => nodes.map((node) =>
     `${id}: ${node.html.slice(0, 160)} (${(node.any[0] ?? node.all[0] ?? node.none[0])?.message ?? ''})`));
 }"""
@@ -138,11 +145,11 @@ class Visitor:
         self.page.wait_for_load_state("load")
         self.page.evaluate("() => document.fonts.ready.then(() => true)")
 
-    def axe(self) -> list[str]:
+    def axe(self, rules: Rules = EVERY_RULE) -> list[str]:
         """Accessibility findings of the page, as lines."""
         if not self.page.evaluate("typeof axe === 'object'"):
             self.page.evaluate(_axe_source())
-        found: list[str] = self.page.evaluate(RUN_AXE, AXE_TAGS)
+        found: list[str] = self.page.evaluate(RUN_AXE, rules)
         return found
 
     def look(self) -> dict[str, Any]:
