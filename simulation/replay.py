@@ -111,9 +111,9 @@ def replay(
     *,
     limit: int | None = None,
     maps: Mapping[str, Column] | None = None,
-    progress: TextIO = sys.stderr,
+    progress: TextIO | None = None,
     seed: int = 1,
-    report: TextIO = sys.stdout,
+    report: TextIO | None = None,
     helpers: int = 1,
     cohort: int = COHORT,
 ) -> int:
@@ -121,13 +121,15 @@ def replay(
 
     Args:
         limit: at most so many auctions, the first of the file.
+        progress, report: where the bar and the summary go; stderr and stdout.
         maps: our column → the file's, from ``history.parse_maps``.
-        seed: everything random follows from it.
+        seed: ids, keys and numbers follow from it; envelopes are fresh each time, as in a city.
         helpers: processes that write and verify evidence beside the platform; 0 for none.
 
     Returns:
         0 when every winner agrees, 1 when one differs or evidence fails, 2 when the file cannot be read.
     """
+    progress, report = progress or sys.stderr, report or sys.stdout
     try:
         with History(file, maps or {}) as history:
             summary = replay_history(
@@ -263,7 +265,9 @@ def _say_rows(history: History, out: Path, report: TextIO) -> None:
 
 
 def _say_summary(summary: Summary, report: TextIO, *, with_winners: bool) -> None:
-    say = lambda text: print(text, file=report)  # noqa: E731
+    def say(text: str) -> None:
+        print(text, file=report)
+
     rate = summary.auctions / summary.seconds if summary.seconds else 0.0
     say(f"{summary.auctions} auctions replayed, {summary.bids} bids sealed and opened")
     say(f"{summary.seconds:.1f} s, {rate:.2f} auctions/s; {summary.cpu_seconds:.1f} CPU seconds")
@@ -327,7 +331,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the file's column OLD is our NEW: auction, bidder, price, reserve, minimum, estimate, date, winner, "
         "rejected; winner and rejected may say which values mean yes: rejected=result:4|5",
     )
-    parser.add_argument("--seed", type=int, default=1, help="everything random follows from it (default 1)")
+    parser.add_argument("--seed", type=int, default=1, help="ids and keys follow from it (default 1)")
     parser.add_argument(
         "--helpers", type=int, default=1, metavar="N", help="processes that verify evidence; 0: none"
     )

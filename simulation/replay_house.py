@@ -60,7 +60,7 @@ def a_house(folder: Path, seed: int | str, *, database_url: str = "") -> Iterato
     """A fresh platform in ``folder`` with its standing custodians and one buyer.
 
     Args:
-        seed: everything random follows from it; the same seed and file give the same log.
+        seed: ids, keys, salts and nonces follow from it; key encapsulation draws from the machine, as in a city.
         database_url: SQLite in the folder unless given.
     """
     entropy = SeededEntropy(f"replay {seed}")

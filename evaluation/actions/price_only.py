@@ -1,7 +1,7 @@
 """Where the price alone decides: no panel sits; the award follows the opening by printed arithmetic.
 
-The report is computed by our rules and again by the stranger's verifier, as with a panel. A bid leaves only by the
-printed ceiling, the printed floor, or a ground the buyer states in public.
+The report is computed by our rules and again by the stranger's verifier, as with a panel. A bid leaves only by
+the printed ceiling, the printed floor, or a ground the buyer states in public.
 
 Source: spec rules §1.4 (comparison, sealed sale), §2.3, §2.10; 财政部令第87号 第三十一条 (equal prices).
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -52,8 +53,8 @@ def conclude_by_price(
         rejected: hex id of a bid → the ground, in words, on which the buyer rejects it after the opening.
 
     Raises:
-        NotNow: ``wrong_stage``, ``report_signed`` when the report is delivered already. NotValid: ``terms`` for
-            another method, ``reason_missing``, ``not_a_candidate`` for a rejected bid that is not of the lot.
+        NotNow: ``wrong_stage``, ``report_signed`` when the report is delivered already. NotValid: ``terms``
+            for another method, ``reason_missing``, ``not_a_candidate`` for a rejected bid of another lot.
     """
     lot = work.lock(Lot, lot_id)
     tender = work.get(Tender, lot.tender_id, to=CANDIDATES_PUBLISH)
@@ -88,7 +89,7 @@ def _grounds(terms: Terms, lot: Lot, part: OpenedPart, reason: str) -> list[dict
     price, found = part.price, []
     if rejection.is_above(price, lot.ceiling):
         found.append(_ground("RJ-05", "ceiling", f"{price.yuan:.2f} > {lot.ceiling.yuan:.2f}"))
-    if terms.floor and price.exact < exact(terms.floor):
+    if terms.floor and price.exact < exact(Decimal(terms.floor)):
         found.append(_ground("RJ-05", "floor", f"{price.yuan:.2f} < {terms.floor}"))
     if reason:
         found.append(_ground("RJ-06", "buyer", reason[:1000]))
