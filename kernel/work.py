@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound=Base)
 
 
-_FACTS = FactRow.__table__
+_FACTS = cast(sa.Table, FactRow.__table__)
 _INSERT_FACT = sa.insert(_FACTS)
 _LAST_SEQ = sa.select(sa.func.max(_FACTS.c.seq)).where(_FACTS.c.subject == sa.bindparam("subject"))
 

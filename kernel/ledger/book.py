@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -21,9 +21,9 @@ BARE = frozenset(
 """Record types whose body is given byte for byte by the protocol, so nothing of the house is added."""
 
 
-_INSERT_RECORD = sa.insert(LogRecord.__table__)
-_INSERT_PENDING = sa.insert(LogPending.__table__)
-_PLACE = sa.select(LogRecord.__table__.c.idx).where(LogRecord.__table__.c.id == sa.bindparam("record_id"))
+_RECORDS, _PENDING = cast(sa.Table, LogRecord.__table__), cast(sa.Table, LogPending.__table__)
+_INSERT_RECORD, _INSERT_PENDING = sa.insert(_RECORDS), sa.insert(_PENDING)
+_PLACE = sa.select(_RECORDS.c.idx).where(_RECORDS.c.id == sa.bindparam("record_id"))
 
 
 def write(
