@@ -37,7 +37,12 @@ def buyer(year: Year, player: Player, plan: Plan) -> Life:
     yield year.soon(5, 60)
     _publish(year, affair)
     _send_bidders(year, affair)
-    for life in (panel_life(year, affair), _questions(year, affair), _supervisor(year, affair), _hasty(year, affair)):
+    for life in (
+        panel_life(year, affair),
+        _questions(year, affair),
+        _supervisor(year, affair),
+        _hasty(year, affair),
+    ):
         year.live(life)
     if plan.document_objection:
         year.live(_document_objector(year, affair))
@@ -91,7 +96,10 @@ def _draft(year: Year, player: Player, plan: Plan) -> Affair:
     affair = Affair(drafted, plan)
     year.tell(f"planned: {plan}", drafted)
     year.call(
-        lambda: moves.state_keys(year.world, drafted), "custodians state their keys", deal=drafted, again=False
+        lambda: moves.state_keys(year.world, drafted),
+        "custodians state their keys",
+        deal=drafted,
+        again=False,
     )
     return affair
 
@@ -125,7 +133,9 @@ def _send_bidders(year: Year, affair: Affair) -> None:
             at = year.soon(60, minutes * 1.03 if year.dice.random() < 0.15 else minutes * 0.85)
             year.live(bidder(year, affair, player, lot.number, lot.ceiling, turn), at)
         for player in players[plan.bidders :]:
-            year.live(late_bidder(year, affair, player, lot.number, lot.ceiling), year.soon(60, minutes * 0.5))
+            year.live(
+                late_bidder(year, affair, player, lot.number, lot.ceiling), year.soon(60, minutes * 0.5)
+            )
 
 
 def _questions(year: Year, affair: Affair) -> Life:
@@ -134,7 +144,9 @@ def _questions(year: Year, affair: Affair) -> Life:
     days = (tender.bids_close_at - year.now) / timedelta(days=1)
     for number in range(plan.questions + plan.moved):
         last = plan.moved and number == plan.questions
-        yield year.soon(60, 60 * 24 * days * 0.2) if not last else year.soon(60 * 24 * 4, 60 * 24 * days * 0.5)
+        yield (
+            year.soon(60, 60 * 24 * days * 0.2) if not last else year.soon(60 * 24 * 4, 60 * 24 * days * 0.5)
+        )
         asker = year.dice.choice(year.world.bidders)
         question = year.ask(
             asker,
@@ -152,7 +164,9 @@ def _questions(year: Year, affair: Affair) -> Life:
 
 def _answer(year: Year, affair: Affair, question: Question, *, late: bool) -> None:
     what = "answers a question"
-    code = "" if affair.tender(year).bids_close_at - year.now > timedelta(days=17) else "clarification_too_late"
+    code = (
+        "" if affair.tender(year).bids_close_at - year.now > timedelta(days=17) else "clarification_too_late"
+    )
     if late and affair.tender(year).bids_close_at > year.now:
         year.ask(
             affair.deal.buyer,
@@ -196,7 +210,7 @@ def _document_objector(year: Year, affair: Affair) -> Life:
         _answer_objection(year, affair, filed, upheld=False)
 
 
-def _file(
+def _file(  # noqa: PLR0917 - in the order one would say it
     year: Year, affair: Affair, filer: Player, matter: str, lot: Lot | None, in_time: bool | None = None
 ) -> Objection | None:
     year.count(f"objection {matter}")
@@ -240,7 +254,12 @@ def _supervisor(year: Year, affair: Affair) -> Life:
     player = year.world.supervisors[0]
     year.count("held by order")
     tender_id = affair.deal.tender_id
-    year.ask(player, "orders a halt", lambda work: trading.suspend_tender(work, tender_id, "核查线索"), deal=affair.deal)
+    year.ask(
+        player,
+        "orders a halt",
+        lambda work: trading.suspend_tender(work, tender_id, "核查线索"),
+        deal=affair.deal,
+    )
     while affair.tender(year).suspended_at is not None:
         yield year.soon(60 * 5, 60 * 24 * 2)
         year.ask(
@@ -271,7 +290,11 @@ def _hasty(year: Year, affair: Affair) -> Life:
     """Somebody tries to close, to open and to read too early; every door is shut."""
     yield year.soon(60, 60 * 24 * 18)
     tender = affair.tender(year)
-    if year.now >= tender.bids_close_at or tender.suspended_at is not None or tender.terminated_at is not None:
+    if (
+        year.now >= tender.bids_close_at
+        or tender.suspended_at is not None
+        or tender.terminated_at is not None
+    ):
         return
     year.ask(
         None,
@@ -344,7 +367,9 @@ def custodian(year: Year, affair: Affair, seat: Seat) -> Life:
         return
     refused = ("release_over", "not_closed", "release_not_promised")
     for part in affair.tender(year).terms["parts"]:
-        content = {"shares": [{"bid": one.code, "share": _share(year, affair, one, part, seat.x)} for one in bids]}
+        content = {
+            "shares": [{"bid": one.code, "share": _share(year, affair, one, part, seat.x)} for one in bids]
+        }
         salt = world.entropy(32)
         body = {
             "tender": deal.code,

@@ -29,7 +29,9 @@ def price_for(year: Year, ceiling: Money, *, low: bool = False, above: bool = Fa
     return Money.from_yuan(str((ceiling.yuan * percent / 100).quantize(Decimal("0.01"))))
 
 
-def seal(year: Year, affair: Affair, player: Player, lot: int, price: Money, replaces: str = "") -> SealedOffer:
+def seal(  # noqa: PLR0917 - in the order one would say it
+    year: Year, affair: Affair, player: Player, lot: int, price: Money, replaces: str = ""
+) -> SealedOffer:
     """Seal on the bidder's own machine, under the policy in force now."""
     affair.refresh_policy(year)
     claims = ["small"] if year.dice.random() < 0.3 else []
@@ -37,7 +39,11 @@ def seal(year: Year, affair: Affair, player: Player, lot: int, price: Money, rep
     papers = [("技术方案.pdf", "application/pdf", year.world.entropy(year.dice.randint(200, 9000)))]
     with coins.seeded(year.world.entropy):
         return seal_offer(
-            year.world, affair.deal, player, Offer(lot=lot, price=price, items=items, files=papers), replaces=replaces
+            year.world,
+            affair.deal,
+            player,
+            Offer(lot=lot, price=price, items=items, files=papers),
+            replaces=replaces,
         )
 
 
@@ -60,7 +66,9 @@ def commit(year: Year, affair: Affair, player: Player, sealed: SealedOffer, *, m
     return True
 
 
-def deliver(year: Year, affair: Affair, player: Player, sealed: SealedOffer, *, leave_out: bool = False) -> bool:
+def deliver(
+    year: Year, affair: Affair, player: Player, sealed: SealedOffer, *, leave_out: bool = False
+) -> bool:
     """Send the blocks, in any order, some twice; True when all are there."""
     actor = year.world.actor(player)
     whole = True
@@ -73,7 +81,9 @@ def deliver(year: Year, affair: Affair, player: Player, sealed: SealedOffer, *, 
                 return submission.put_blocks(year.world.platform, actor, sealed.code, part, number, [block])
 
             what = f"{player.org_name} sends {part} {number} of {sealed.code[:8]}"
-            missing = year.call(request, what, deal=affair.deal, known=_DONE, refused=(*CLOSED, "bid_not_open"))
+            missing = year.call(
+                request, what, deal=affair.deal, known=_DONE, refused=(*CLOSED, "bid_not_open")
+            )
             whole = whole and missing is not None
     return whole and not leave_out
 
@@ -115,7 +125,7 @@ def withdraw(year: Year, affair: Affair, player: Player, code: str) -> None:
         affair.acked.pop(code, None)
 
 
-def bidder(year: Year, affair: Affair, player: Player, lot: int, ceiling: Money, turn: str) -> Life:
+def bidder(year: Year, affair: Affair, player: Player, lot: int, ceiling: Money, turn: str) -> Life:  # noqa: PLR0917 - in the order one would say it
     """One firm and one lot. ``turn`` is what becomes of its bid."""
     price = price_for(year, ceiling, low=turn == "low", above=turn == "above")
     sealed = seal(year, affair, player, lot, price)

@@ -1,9 +1,10 @@
-"""Sealing that can be repeated: the simulator's own HPKE sender, whose ephemeral keys come from seeded entropy.
+"""Sealing that can be repeated: the simulator's own HPKE sender, whose ephemeral keys come from seeded
+entropy.
 
-The library draws the coins of an encapsulation from the operating system, so two runs of one seed would seal
-different bytes. Here the sender's half of RFC 9180 (base mode, DHKEM X25519, HKDF-SHA256, AES-256-GCM) is written out
-once more with the ephemeral key handed in. What it makes is opened by the real suite ``intl-0`` and by nothing of
-ours: if this code were wrong, no simulated bid would ever open.
+The library draws the coins of an encapsulation from the operating system, so two runs of one seed would
+seal different bytes. Here the sender's half of RFC 9180 (base mode, DHKEM X25519, HKDF-SHA256, AES-256-GCM)
+is written out once more with the ephemeral key handed in. What it makes is opened by the real suite
+``intl-0`` and by nothing of ours: if this code were wrong, no simulated bid would ever open.
 
 Source: RFC 9180 §4.1, §5.1, §6.1; spec sealing §3.
 """

@@ -1,10 +1,11 @@
-"""Killing the platform for real: two processes do submission, close and opening; ``kill -9`` strikes at random.
+"""Killing the platform for real: two processes do submission, close and opening; ``kill -9`` strikes at
+random.
 
-``python -m simulation.crash --rounds 200``. One process is the web (commits, blocks, completions, withdrawals, shares),
-one does the jobs (sequencer, witnesses, timekeeper). Both work on one SQLite file with ``synchronous=FULL``; each
-prints an acknowledgement into a pipe as soon as it has one. After every round nobody is alive, and what the database,
-the store, the log and the witnesses hold is compared with what was acknowledged. The next round asks everything again,
-as clients do that never got their answer.
+``python -m simulation.crash --rounds 200``. One process is the web (commits, blocks, completions,
+withdrawals, shares), one does the jobs (sequencer, witnesses, timekeeper). Both work on one SQLite file
+with ``synchronous=FULL``; each prints an acknowledgement into a pipe as soon as it has one. After every
+round nobody is alive, and what the database, the store, the log and the witnesses hold is compared with
+what was acknowledged. The next round asks everything again, as clients do that never got their answer.
 
 A killed process loses its memory, not the machine's: what a power cut does to a disk is not shown here.
 """
@@ -34,7 +35,7 @@ import sqlalchemy as sa
 import structlog
 
 from app import create_app
-from bidding.actions import closing, releasing, submission, unsealing
+from bidding.actions import closing, custody, releasing, submission, unsealing
 from bidding.models import Bid, OpenedPart
 from bidding.rules.states import BidState, OpeningState
 from kernel import timekeeper
@@ -50,11 +51,13 @@ from kernel.outside import LocalBlobs, MailDrop, Outside
 from kernel.platform import Platform
 from kernel.settings import Settings
 from sealbid import container, records, signatures
+from sealbid.envelope import unwrap_share
 from sealbid.note import KeyType, SignerKey, VerifierKey
 from sealbid.octets import b64
 from sealbid.witness import StateFile, Witness
 from simulation import deal as moves
 from simulation.world import Player, World, found_city
+from trading.models import Tender
 
 START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 WITNESSES = ("supervisor", "notary", "association")
@@ -156,10 +159,14 @@ class Stage:
         for player in world.dice.sample(world.bidders, BIDS):
             price = Money.from_yuan(str(8_000_000 + world.dice.randint(0, 900_000)))
             papers = [("技术方案.pdf", "application/pdf", secrets.token_bytes(150_000))]
-            offers.append((player, moves.seal_offer(world, deal, player, moves.Offer(lot=1, price=price, files=papers))))
+            offers.append(
+                (player, moves.seal_offer(world, deal, player, moves.Offer(lot=1, price=price, files=papers)))
+            )
         assert deal.policy is not None
         salts = {
-            (x, part): secrets.token_bytes(32) for x in range(1, deal.policy.t + 1) for part in deal.policy.parts
+            (x, part): secrets.token_bytes(32)
+            for x in range(1, deal.policy.t + 1)
+            for part in deal.policy.parts
         }
         return Case(deal, offers, offers[0][1].code, salts)
 
@@ -177,7 +184,7 @@ def web(stage: Stage, case: Case, ack: Callable[..., None]) -> None:
                 raise
     _withdraw(stage, case, ack)
     with stage.platform.read() as session:
-        closes = session.get_one(moves.Tender, case.deal.tender_id).bids_close_at
+        closes = session.get_one(Tender, case.deal.tender_id).bids_close_at
     stage.clock.move(closes)
     _until(lambda: _opening(stage, case) is not None)
     ack("closed")
@@ -226,7 +233,7 @@ def _release(stage: Stage, case: Case, ack: Callable[..., None]) -> None:
     assert opening is not None
     with world.read() as session:
         bids = closing.bids_to_open(session, deal.tender_id)
-        seats = {seat.x: seat for seat in moves.custody.seats_of(session, deal.tender_id)}
+        seats = {seat.x: seat for seat in custody.seats_of(session, deal.tender_id)}
     blobs = world.platform.outside.blobs
     for (x, part), salt in case.salts.items():
         keeper = moves.keeper_of(world, deal, seats[x])
@@ -234,8 +241,11 @@ def _release(stage: Stage, case: Case, ack: Callable[..., None]) -> None:
             {
                 "bid": one.code,
                 "share": b64(
-                    moves.unwrap_share(
-                        releasing.header_of(blobs, one, part), x, world.seeds[deal.code, x], bytes.fromhex(one.policy)
+                    unwrap_share(
+                        releasing.header_of(blobs, one, part),
+                        x,
+                        world.seeds[deal.code, x],
+                        bytes.fromhex(one.policy),
                     )
                 ),
             }
@@ -256,7 +266,9 @@ def _release(stage: Stage, case: Case, ack: Callable[..., None]) -> None:
         except Refusal as no:
             if no.code != "release_over":
                 raise
-    unsealing.open_bids(stage.platform, deal.tender_id)  # a crash after the last release must not leave it waiting
+    unsealing.open_bids(
+        stage.platform, deal.tender_id
+    )  # a crash after the last release must not leave it waiting
 
 
 def jobs(stage: Stage, case: Case, ack: Callable[..., None]) -> None:
@@ -289,14 +301,16 @@ def _until(ready: Callable[[], bool]) -> None:
 # The parent ---------------------------------------------------------------------------------------
 
 
-def _spawn(role: Callable[[Stage, Case, Callable[..., None]], None], stage: Stage, case: Case) -> tuple[int, int]:
+def _spawn(
+    role: Callable[[Stage, Case, Callable[..., None]], None], stage: Stage, case: Case
+) -> tuple[int, int]:
     """Fork a process with a pipe for its acknowledgements."""
     read_end, write_end = os.pipe()
     pid = os.fork()
-    if pid:
-        os.close(write_end)
-        return pid, read_end
-    _be(role, stage, case, read_end, write_end)
+    if not pid:
+        _be(role, stage, case, read_end, write_end)
+    os.close(write_end)
+    return pid, read_end
 
 
 def _be(
@@ -306,12 +320,19 @@ def _be(
     try:
         os.close(other)
         stage.reconnect()
-        role(stage, case, lambda *words: os.write(pipe, json.dumps(words).encode() + b"\n"))
+        role(stage, case, _acknowledger(pipe))
         code = 0
     except BaseException as trouble:
         os.write(pipe, json.dumps(["trouble", f"{role.__name__}: {trouble!r}"]).encode() + b"\n")
     finally:
         os._exit(code)
+
+
+def _acknowledger(pipe: int) -> Callable[..., None]:
+    def ack(*words: str) -> None:
+        os.write(pipe, json.dumps(words).encode() + b"\n")
+
+    return ack
 
 
 def _kill(pid: int) -> None:
@@ -328,7 +349,7 @@ def play(stage: Stage, case: Case, dice: random.Random, tally: Tally) -> bool:
     children = {"web": _spawn(web, stage, case), "jobs": _spawn(jobs, stage, case)}
     victim = dice.choice(("web", "jobs", "both"))
     strike_after, moment = dice.randint(0, ACKS), dice.uniform(0, 0.03)
-    heard = {name: b"" for name in children}
+    heard = dict.fromkeys(children, b"")
     strike, last = 0.0, time.monotonic() + PATIENCE_SECONDS
     alive = dict(children)
     while alive and DONE not in heard["web"]:
@@ -366,7 +387,10 @@ def check(stage: Stage, case: Case) -> list[str]:
     """What is stored against what was acknowledged; empty when nothing is lost, doubled or inconsistent."""
     found: list[str] = []
     with stage.platform.read() as session:
-        bids = {bid.code: bid for bid in session.scalars(sa.select(Bid).where(Bid.tender_id == case.deal.tender_id))}
+        bids = {
+            bid.code: bid
+            for bid in session.scalars(sa.select(Bid).where(Bid.tender_id == case.deal.tender_id))
+        }
         told = {
             (str(subject), name): count
             for subject, name, count in session.execute(
@@ -410,7 +434,8 @@ def _lost(case: Case, bids: dict[str, Bid]) -> list[str]:
         if ack[0] == "complete" and (bid is None or bid.completed_at is None):
             found.append(f"acknowledged bid {ack[1]} is lost")
         if ack[0] == "complete" and bid is not None and bid.state is not BidState.COMPLETE:
-            if bid.code != case.withdrawn or bid.state is not BidState.WITHDRAWN:
+            taken_back = bid.code == case.withdrawn and bid.state is BidState.WITHDRAWN
+            if not taken_back:
                 found.append(f"acknowledged bid {ack[1]} is {bid.state}")
         if ack[0] == "withdraw" and (bid is None or bid.state is not BidState.WITHDRAWN):
             found.append(f"acknowledged withdrawal of {ack[1]} is lost")
@@ -441,7 +466,9 @@ def _witnesses(stage: Stage, session: Any) -> list[str]:
     return found
 
 
-def torture(rounds: int, seed: int, folder: Path, *, progress: Callable[[int], None] = lambda _: None) -> Tally:
+def torture(
+    rounds: int, seed: int, folder: Path, *, progress: Callable[[int], None] = lambda _: None
+) -> Tally:
     """Kill, restart and check so many times."""
     stage, dice, tally = Stage(folder), random.Random(seed), Tally()
     case = stage.case()

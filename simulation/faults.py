@@ -1,4 +1,6 @@
-"""What goes wrong in a simulated year: crashes around a commit, doubled and late requests, silent mail and witnesses."""
+"""What goes wrong in a simulated year: crashes around a commit, doubled and late requests, silent mail and
+witnesses.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from sealbid.witness import StateFile
 
 
 class Crash(Exception):
-    """The process died here. Before the commit nothing has happened; after it everything has, but nobody was told."""
+    """The process died here. Before the commit nothing has happened; after it everything has, untold."""
 
 
 @dataclass

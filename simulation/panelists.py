@@ -18,7 +18,15 @@ from simulation.world import Player
 from simulation.year import Life, Year
 from trading.models import Tender
 
-_MOVED_ON = ("not_reviewing", "not_scoring", "seat_answered", "already_decided", "no_vote_due", "sheet_locked", "expert_pool_used_up")
+_MOVED_ON = (
+    "not_reviewing",
+    "not_scoring",
+    "seat_answered",
+    "already_decided",
+    "no_vote_due",
+    "sheet_locked",
+    "expert_pool_used_up",
+)
 
 
 def people(year: Year) -> dict[UUID, Player]:
@@ -71,9 +79,13 @@ def review_round(year: Year, affair: Affair) -> None:
     deal, plan = affair.deal, affair.plan
     with year.world.read() as session:
         tender = session.get_one(Tender, deal.tender_id)
-        bids = [b for lot in panels.lots_in_evaluation(tender) for b, _ in review.bids_of_lot(session, lot.id)]
+        bids = [
+            b for lot in panels.lots_in_evaluation(tender) for b, _ in review.bids_of_lot(session, lot.id)
+        ]
         items = [item["id"] for item in tender.terms["review"]]
-        given = {(row[0], row[1]) for row in session.execute(sa.select(ReviewVote.panelist_id, ReviewVote.bid_id))}
+        given = {
+            (row[0], row[1]) for row in session.execute(sa.select(ReviewVote.panelist_id, ReviewVote.bid_id))
+        }
     if affair.rejected is None:
         chosen = {"one": bids[:1], "all": bids}.get(plan.reject, [])
         affair.rejected = {bid.code: items[year.dice.randrange(len(items))] for bid in chosen}
@@ -95,7 +107,7 @@ def review_round(year: Year, affair: Affair) -> None:
             return
 
 
-def _vote(year: Year, affair: Affair, member: Panelist, player: Player, one: Bid, items: list[str]) -> None:
+def _vote(year: Year, affair: Affair, member: Panelist, player: Player, one: Bid, items: list[str]) -> None:  # noqa: PLR0917 - in the order one would say it
     failing = (affair.rejected or {}).get(one.code)
     answers = {
         item: {
@@ -158,9 +170,7 @@ def competition(year: Year, affair: Affair) -> None:
         tender = session.get_one(Tender, affair.deal.tender_id)
         panel = panels.panel_of(session, tender.id)
         assert panel is not None
-        due = [
-            lot.id for lot in tender.lots if review.needs_competition_vote(session, tender, panel, lot)
-        ]
+        due = [lot.id for lot in tender.lots if review.needs_competition_vote(session, tender, panel, lot)]
     for lot_id in due:
         year.count("competition voted")
         for member, player in sitting(year, affair):
@@ -182,7 +192,9 @@ def score_round(year: Year, affair: Affair) -> None:
         tender = session.get_one(Tender, affair.deal.tender_id)
         terms = panels.terms_of(tender)
         wanted = [
-            v.bid_id for lot in panels.lots_in_evaluation(tender) for v in review.valid_verdicts(session, lot.id)
+            v.bid_id
+            for lot in panels.lots_in_evaluation(tender)
+            for v in review.valid_verdicts(session, lot.id)
         ]
     if terms.method not in scoring.SCORED:
         return
@@ -297,5 +309,3 @@ def _name_representative(year: Year, affair: Affair, panel: Panel) -> None:
             known=("buyer_seats_full",),
             refused=("panel_not_drawn",),
         )
-
-

@@ -1,4 +1,4 @@
-"""The simulator's own promises: replaying the facts gives the rows, and every leaf of the log is explained."""
+"""The simulator's own promises: replaying facts gives the rows, every leaf of the log is explained."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ def deadlines_are_explained(session: Session, now: datetime) -> Iterable[Breach]
             yield Breach(tender_id, f"suspended at {suspended_at}, but its facts say otherwise")
 
 
-@promise("Every leaf of the log has its record, and every record its leaf or its turn.", source="sealing §7.1")
+@promise(
+    "Every leaf of the log has its record, and every record its leaf or its turn.", source="sealing §7.1"
+)
 def leaves_are_explained(session: Session, now: datetime) -> Iterable[Breach]:
     leaves = session.scalar(sa.select(sa.func.count()).select_from(LogEntry)) or 0
     placed = session.scalar(sa.select(sa.func.count()).where(LogRecord.idx.is_not(None))) or 0
@@ -116,7 +118,9 @@ def leaves_are_explained(session: Session, now: datetime) -> Iterable[Breach]:
     if (head.size if head else 0) != leaves:
         yield Breach("log", f"the head says {head.size if head else 0}, there are {leaves} leaves")
     waiting = sa.select(LogPending.record_id)
-    lost = session.scalars(sa.select(LogRecord.id).where(LogRecord.idx.is_(None), LogRecord.id.not_in(waiting)))
+    lost = session.scalars(
+        sa.select(LogRecord.id).where(LogRecord.idx.is_(None), LogRecord.id.not_in(waiting))
+    )
     yield from (Breach(key, "a record without a place that waits for none") for key in lost)
 
 

@@ -1,4 +1,5 @@
-"""The simulated year: the real application against a virtual clock, seeded entropy and everything that goes wrong.
+"""The simulated year: the real application against a virtual clock, seeded entropy and everything that goes
+wrong.
 
 ``make simulate SEED=7 DAYS=365``; in tests ``simulate(seed, days).breaches == []``.
 """
@@ -117,9 +118,7 @@ def simulate(
 
 def _found(seed: int, place: Path, database_url: str | None) -> Year:
     entropy, clock, mail = SeededEntropy(seed), VirtualClock(START), FlakyMail()
-    keys = {
-        name: SignerKey(f"{name}.example/w", KeyType.COSIGNATURE, entropy(32)) for name in WITNESSES
-    }
+    keys = {name: SignerKey(f"{name}.example/w", KeyType.COSIGNATURE, entropy(32)) for name in WITNESSES}
     settings = Settings(
         database_url=database_url or f"sqlite:///{place / 'year.db'}",
         data_folder=place,

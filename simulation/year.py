@@ -1,4 +1,6 @@
-"""The engine of a simulated year: an agenda of actors, requests that meet faults, and what is checked after each step."""
+"""The engine of a simulated year: an agenda of actors, requests that meet faults, and what is checked after
+each step.
+"""
 
 from __future__ import annotations
 
@@ -174,7 +176,9 @@ class Year:
         if no.code != must_refuse and no.code not in expected:
             self.breach(f"{what} was refused", deal.code if deal else "", str(no))
 
-    def _again(self, request: Callable[[], Any], what: str, deal: Deal | None, known: Collection[str]) -> None:
+    def _again(
+        self, request: Callable[[], Any], what: str, deal: Deal | None, known: Collection[str]
+    ) -> None:
         try:
             request()
         except Crash as crash:
@@ -260,7 +264,7 @@ class Year:
             self.settle()
 
     def _due(self) -> list[tuple[Callable[[Work, Any], None], Any]]:
-        found = []
+        found: list[tuple[Callable[[Work, Any], None], Any]] = []
         with self.world.read() as session:
             for model, deadlines in self.world.platform.deadlines.items():
                 keys = list(
@@ -299,7 +303,12 @@ class Year:
             if due:
                 self.keep_time()
                 due, ahead = self._moments()
-            stops = [midnight, until, *([ahead] if ahead else []), *([self._agenda[0][0]] if self._agenda else [])]
+            stops = [
+                midnight,
+                until,
+                *([ahead] if ahead else []),
+                *([self._agenda[0][0]] if self._agenda else []),
+            ]
             self.world.clock.move(max(self.now, min(stops)))
             if self.now >= midnight:
                 self.night()

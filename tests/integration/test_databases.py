@@ -97,7 +97,9 @@ def test_a_deal_from_notice_to_award(any_house: House, method: str) -> None:
     with any_house.read() as session:
         tender = session.get_one(Tender, deal.tender_id)
         assert [lot.stage for lot in tender.lots] == [Stage.AWARDED]
-        states = sorted(str(s) for s in session.scalars(sa.select(Bid.state).where(Bid.tender_id == tender.id)))
+        states = sorted(
+            str(s) for s in session.scalars(sa.select(Bid.state).where(Bid.tender_id == tender.id))
+        )
         assert states == ["complete"] * 4 + ["replaced", "withdrawn"]
         broken = [
             (one.name, breach)

@@ -1,8 +1,10 @@
-"""The plaintext hunt: sealed bids go in by the real doors; then files, database, logs and the server's memory are searched.
+"""The plaintext hunt: sealed bids go in by the real doors; then files, database, logs and the server's
+memory are searched.
 
-What is planted: a price, a file's name and content, a bidder's remark, the secrets S, every single share, the key K.
-What is searched: everything on disk, all tables (and ``pg_dump``), the log output, ``/proc/<pid>/mem`` of the server
-process. A control plants the same kind of string where it does not belong and must be found, by every one of these.
+What is planted: a price, a file's name and content, a bidder's remark, the secrets S, every single share,
+the key K. What is searched: everything on disk, all tables (and ``pg_dump``), the log output,
+``/proc/<pid>/mem`` of the server process. A control plants the same kind of string where it does not belong
+and must be found, by every one of these.
 
 Source: sealing §13 T1.
 """
@@ -43,12 +45,14 @@ assert PASSWORD
 
 
 def spellings(secret: bytes) -> set[bytes]:
-    """How a secret may lie around: raw, hex, base64 at every alignment, and as UTF-16 and JSON where it is text."""
+    """How a secret may lie around: raw, hex, base64 at every alignment; as UTF-16 and JSON where it is text."""
     found = {secret, secret.hex().encode(), secret.hex().upper().encode()}
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + secret)
         found.add(encoded[4 if shift else 0 : len(encoded) // 4 * 4 - 4])
-        found.add(encoded[4 if shift else 0 : len(encoded) // 4 * 4 - 4].translate(bytes.maketrans(b"+/", b"-_")))
+        found.add(
+            encoded[4 if shift else 0 : len(encoded) // 4 * 4 - 4].translate(bytes.maketrans(b"+/", b"-_"))
+        )
     try:
         text = secret.decode("utf-8")
     except UnicodeDecodeError:
@@ -299,10 +303,13 @@ def test_the_hunter_finds_every_spelling_in_a_file(spelled, tmp_path: Path) -> N
     assert Hunter({"control": text.encode()}).look(files(tmp_path)) == ["control in somewhere.bin"]
 
 
+KEEPER = "import sys; kept = bytes.fromhex(sys.stdin.readline()); print(1, flush=True); sys.stdin.read()"
+
+
 def test_the_hunter_finds_a_string_in_the_memory_of_a_process() -> None:
     wanted = secrets.token_bytes(32)
     process = subprocess.Popen(
-        [sys.executable, "-c", "import sys; kept = bytes.fromhex(sys.stdin.readline()); print(1, flush=True); sys.stdin.read()"],
+        [sys.executable, "-c", KEEPER],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdin is not None

@@ -1,4 +1,6 @@
-"""Every promise is broken on purpose, with raw SQL behind the platform's back. A check that never failed is no check."""
+"""Every promise is broken on purpose, with raw SQL behind the platform's back. A check that never failed is
+no check.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def sql(*statements: str) -> Callable[[Connection], None]:
     return deed
 
 
-def json_edit(table: str, column: str, edit: Callable[[dict], object], where: str = "1") -> Callable[[Connection], None]:  # type: ignore[type-arg]
+def json_edit(
+    table: str, column: str, edit: Callable[[dict], object], where: str = "1"
+) -> Callable[[Connection], None]:  # type: ignore[type-arg]
     """Change one JSON value in the first matching row."""
 
     def deed(raw: Connection) -> None:
@@ -50,7 +54,9 @@ def json_edit(table: str, column: str, edit: Callable[[dict], object], where: st
     return deed
 
 
-def after(first: Callable[[Connection], None], *others: Callable[[Connection], None]) -> Callable[[Connection], None]:
+def after(
+    first: Callable[[Connection], None], *others: Callable[[Connection], None]
+) -> Callable[[Connection], None]:
     def deed(raw: Connection) -> None:
         for one in (first, *others):
             one(raw)
@@ -79,7 +85,9 @@ SABOTAGE: dict[str, Callable[[Connection], None]] = {
     "periods_were_lawful": json_edit(
         "notice", "body", lambda body: body.update(bids_close_at=body["documents_from_at"]), "kind = 'notice'"
     ),
-    "notices_never_change": json_edit("notice", "body", lambda body: body.update(place="别处"), "kind = 'notice'"),
+    "notices_never_change": json_edit(
+        "notice", "body", lambda body: body.update(place="别处"), "kind = 'notice'"
+    ),
     "suspended_tenders_stand_still": sql(
         UNFROZEN,
         "UPDATE fact SET name = 'trading.tender.suspended' WHERE rowid = (SELECT max(rowid) FROM fact "
@@ -87,7 +95,9 @@ SABOTAGE: dict[str, Callable[[Connection], None]] = {
         "WHERE name = 'trading.lot.moved'))",
     ),
     "stages_are_explained": sql("UPDATE lot SET stage = 'contracted' WHERE stage = 'awarded'"),
-    "panels_follow_the_draw": json_edit("panel", "draw_order", lambda order: order.reverse(), "draw_order <> 'null'"),
+    "panels_follow_the_draw": json_edit(
+        "panel", "draw_order", lambda order: order.reverse(), "draw_order <> 'null'"
+    ),
     "awards_follow_their_reports": sql("UPDATE award SET rank = 2"),
     "locked_scores_stay": json_edit(
         "score_sheet", "scores", lambda scores: scores["plan"].update(score="25.00", note="改过")
@@ -98,7 +108,9 @@ SABOTAGE: dict[str, Callable[[Connection], None]] = {
     "bids_are_explained": sql("UPDATE bid SET state = 'withdrawn' WHERE state = 'complete'"),
     "openings_are_explained": sql("UPDATE opening SET state = 'releasing'"),
     "deadlines_are_explained": sql(f"UPDATE tender SET bids_close_at = '{LATE}'"),
-    "leaves_are_explained": sql("DROP TRIGGER guard_log_record_delete", "DELETE FROM log_record WHERE idx = 5"),
+    "leaves_are_explained": sql(
+        "DROP TRIGGER guard_log_record_delete", "DELETE FROM log_record WHERE idx = 5"
+    ),
 }
 
 
@@ -155,7 +167,9 @@ def test_an_ordinary_deal_keeps_every_promise(lived: House) -> None:
 def test_a_broken_promise_is_noticed(name: str, lived: House, tmp_path: Path) -> None:
     promise = next(one for one in promises(lived) if one.name == name)
     shutil.copy(lived.folder / "house.db", tmp_path / "house.db")
-    database = Database(replace(lived.settings, database_url=f"sqlite:///{tmp_path / 'house.db'}").database_url)
+    database = Database(
+        replace(lived.settings, database_url=f"sqlite:///{tmp_path / 'house.db'}").database_url
+    )
     with database.writer.begin() as raw:
         SABOTAGE[name](raw)
 

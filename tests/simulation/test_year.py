@@ -75,7 +75,10 @@ def test_another_seed_writes_another_ledger(tmp_path: Path) -> None:
 def test_both_databases_write_the_same_ledger(tmp_path: Path, pg_url: str) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    plans = [Plan(method="comprehensive", replace=1, withdraw=1, bidders=5), Plan(method="gp_scoring", silent=1)]
+    plans = [
+        Plan(method="comprehensive", replace=1, withdraw=1, bidders=5),
+        Plan(method="gp_scoring", silent=1),
+    ]
 
     sqlite = simulate(7, 36, folder=tmp_path / "a", plans=plans)
     postgres = simulate(7, 36, folder=tmp_path / "b", plans=plans, database_url=pg_url)

@@ -1,7 +1,8 @@
-"""A real server process for the plaintext hunt: web door and sequencer of one house, on its own in this process.
+"""A real server process for the plaintext hunt: web door and sequencer of one house, on its own in this
+process.
 
-Run as ``python tests/support/hunted.py CONFIG``; prints its port, then serves until its standard input closes.
-Everything it logs goes to standard error.
+Run as ``python tests/support/hunted.py CONFIG``; prints its port, then serves until its standard input
+closes. Everything it logs goes to standard error.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from werkzeug.serving import make_server  # noqa: E402
+from werkzeug.serving import make_server
 
-from app import create_app  # noqa: E402
-from kernel import jobs  # noqa: E402
-from kernel.clock import ShiftedClock  # noqa: E402
-from kernel.outside import LocalBlobs, MailDrop, Outside, system_entropy  # noqa: E402
-from kernel.settings import Settings  # noqa: E402
+from app import create_app
+from kernel import jobs
+from kernel.clock import ShiftedClock
+from kernel.outside import LocalBlobs, MailDrop, Outside, system_entropy
+from kernel.settings import Settings
 
 
 def main() -> None:
