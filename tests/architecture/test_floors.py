@@ -1,4 +1,4 @@
-"""The house keeps its shape: floors, pure rules, doors with audiences, and nothing that does not belong in a tree."""
+"""The house keeps its shape: floors, pure rules, doors with audiences, nothing stray in the tree."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LONG_FOR_A_REASON = {
     "scripts/pages.py": "the four generated pages share one reading of the code",
     "static/css/sunroad.css": "the components in the order of the design",
     "simulation/demo.py": "one city",
-    "evaluation/actions/panels.py": "pool, draw, invitation and recusal of one panel, in the order of its life",
+    "evaluation/actions/panels.py": "pool, draw, invitations and recusals of one panel, in order",
     "evaluation/actions/reports.py": "the report and both engines that must agree on it",
     "evaluation/actions/review.py": "every vote of the preliminary review, with what each one undoes",
     "evaluation/queries.py": "the read side of one room; every page of it reads here",
