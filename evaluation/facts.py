@@ -154,6 +154,17 @@ class SheetLocked(Fact):
     bid: str
     sheet: dict[str, Any] = private()
 
+    def confidential(self) -> dict[str, Any]:
+        """The sheet as a stranger's verifier reads it (docs/formats/evidence.md), once it is disclosed."""
+        return {
+            "lot": self.sheet["lot"],
+            "member": str(self.sheet["member"]),
+            "scores": [
+                {"bid": self.bid, "factor": factor, **given}
+                for factor, given in sorted(self.sheet["scores"].items())
+            ],
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReportMade(Fact):

@@ -36,8 +36,29 @@ def forever(name: str, step: Callable[[], object], seconds: float, stop: threadi
 
 
 def run_timekeeper(platform: Platform, stop: threading.Event) -> None:
-    """Run the actions whose moment has come."""
-    forever("timekeeper", lambda: timekeeper.keep_time(platform), TIMEKEEPER_SECONDS, stop)
+    """Run the actions whose moment has come, and the rooms' chores in their turn."""
+    done: dict[str, datetime] = {}
+
+    def step() -> None:
+        timekeeper.keep_time(platform)
+        do_chores(platform, done)
+
+    forever("timekeeper", step, TIMEKEEPER_SECONDS, stop)
+
+
+def do_chores(platform: Platform, done: dict[str, datetime]) -> list[str]:
+    """Do every chore whose pause is over; ``done`` remembers when. Returns the names of those done now."""
+    now = platform.outside.clock.now()
+    due = [
+        chore
+        for room in platform.rooms
+        for chore in room.chores
+        if chore.name not in done or now - done[chore.name] >= chore.every
+    ]
+    for chore in due:
+        done[chore.name] = now
+        chore.run(platform)
+    return [chore.name for chore in due]
 
 
 def run_courier(platform: Platform, stop: threading.Event) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -40,6 +40,20 @@ class Deadline:
 
 
 @dataclass(frozen=True)
+class Chore:
+    """Something a room does by itself from time to time; doing it twice must be harmless.
+
+    Attributes:
+        every: the pause between two rounds.
+        run: called as ``(platform)`` outside any transaction; the timekeeper's process calls it.
+    """
+
+    name: str
+    every: timedelta
+    run: Callable[[Any], object]
+
+
+@dataclass(frozen=True)
 class NavEntry:
     """A line of the navigation.
 
@@ -70,6 +84,7 @@ class Room:
     promises: Sequence[Promise] = ()
     heard: Mapping[type[Fact], Sequence[Callable[[Any, Any], None]]] = field(default_factory=dict)
     """After-commit listeners: called as ``(platform, fact)`` once the transaction is durable."""
+    chores: Sequence[Chore] = ()
     nav: Sequence[NavEntry] = ()
     channels: Sequence[Channel] = ()
     panels: Sequence[Panel] = ()

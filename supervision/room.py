@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from kernel.rights import Role
-from kernel.room import NavEntry, Room
+from kernel.room import Chore, NavEntry, Room
 from supervision import desk_views, log_views, panels, tile_views
+from supervision.actions.checks import run_promises, watch_lights
 from supervision.award import bind_award
 from supervision.doors import views
 from supervision.rights import RIGHTS
@@ -19,6 +22,10 @@ room = Room(
     rights=RIGHTS,
     listeners={AwardLetterIssued: (bind_award,), LotMoved: (bind_award,)},
     panels=(panels.proof,),
+    chores=(
+        Chore("lights", timedelta(minutes=1), watch_lights),
+        Chore("promises", timedelta(days=1), run_promises),
+    ),
     nav=(
         NavEntry("Supervision cockpit", "supervision.cockpit", WATCHERS, icon="gauge", order=10),
         NavEntry("Promises", "supervision.promises_page", WATCHERS, icon="list-check", order=20),

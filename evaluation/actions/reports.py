@@ -117,7 +117,10 @@ def _bid_input(terms: Terms, bid: Bid, part: OpenedPart, verdict: Verdict) -> di
     assert part.price is not None
     given: dict[str, Any] = {"bid": bid.code, "price": f"{part.price.yuan:.2f}"}
     if not verdict.valid:
-        given["rejected"] = True
+        grounds = [ground["ground"] for ground in verdict.grounds]
+        given["rejected"] = "; ".join(grounds)
+        if any(ground["item"] == "ceiling" for ground in verdict.grounds):
+            given["stage"] = "opening"  # over the ceiling at the opening: never in the benchmark's set
     if rates := deductions_of(terms, part):
         given["deductions"] = [str(rate) for rate in rates.values()]
     if extra := adjustments_of(terms, part):
