@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 if TYPE_CHECKING:
     from kernel.settings import Settings
     from simulation.demo import Demo
@@ -172,9 +174,16 @@ def promises(_args: argparse.Namespace) -> int:
 def evidence(args: argparse.Namespace) -> int:
     """Write the public evidence package of a tender; verify it with `sealbid verify`."""
     import serving
-    from supervision.evidence import export_by_code
+    from supervision.evidence import export_evidence
+    from trading.models import Tender
 
-    data = export_by_code(serving.platform_of(settings_from_env()), args.tender)
+    platform = serving.platform_of(settings_from_env())
+    with platform.read() as session:
+        found = session.scalar(sa.select(Tender.id).where(Tender.code == args.tender))
+    if found is None:
+        print(f"no tender {args.tender}", file=sys.stderr)
+        return 1
+    data = export_evidence(platform, found)
     Path(args.out).write_bytes(data)
     print(f"{args.out}: {len(data)} bytes")
     return 0
@@ -203,15 +212,6 @@ def openapi(_args: argparse.Namespace) -> int:
         settings = replace(open_demo(Path(folder), 8080).settings, base_url="https://sunroad.example")
         client = create_app(settings).test_client()
         print(json.dumps(client.get("/api/openapi.json").json, ensure_ascii=False, indent=1))
-    return 0
-
-
-def docs(_args: argparse.Namespace) -> int:
-    """Write the generated pages of docs/ again."""
-    from simulation.pages import write_pages
-
-    for path in write_pages(ROOT):
-        print(path)
     return 0
 
 
@@ -268,7 +268,6 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
     one.add_argument("--out", default="evidence.zip", help="file to write")
     add("keys", keys)
     add("openapi", openapi)
-    add("docs", docs)
     for word, text in APART.items():
         one = add(word, None, text)
         if word == chosen:
