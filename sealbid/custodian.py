@@ -98,10 +98,23 @@ class CustodianAgent:
         self.trust = trust
         self.sign = sign
 
-    def fetch_policy(self, tender: str) -> Policy:
-        """The tender's policy, proven to be in the witnessed log."""
-        found = self.client.get_json(f"/api/v1/tenders/{quote(tender, safe='')}/policy")
-        return require_logged_policy(found, self.trust)
+    def fetch_policy(self, tender: str, digest: str = "") -> Policy:
+        """The tender's policy, or the one of a digest, proven to be in the witnessed log."""
+        path = f"/api/v1/tenders/{quote(tender, safe='')}/policy"
+        found = self.client.get_json(f"{path}?digest={digest}" if digest else path)
+        policy = require_logged_policy(found, self.trust)
+        if digest and policy.digest.hex() != digest:
+            raise SealError("policy_unlogged", "this is not the policy that was asked for")
+        return policy
+
+    def earlier_policies(self, policy: Policy, kit: ReleaseKit) -> tuple[Policy, ...]:
+        """Predecessors of a policy as far back as the bids of a kit need them; bids under them stay valid (§4)."""
+        wanted = {str(bid.commit["body"].get("policy")) for bid in kit.bids} - {policy.digest.hex()}
+        found: list[Policy] = []
+        while wanted and (found[-1] if found else policy).prev:
+            found.append(self.fetch_policy(policy.tender, (found[-1] if found else policy).prev))
+            wanted.discard(found[-1].digest.hex())
+        return tuple(found)
 
     def release(
         self,
@@ -124,8 +137,9 @@ class CustodianAgent:
         raw = self.client.get_json(
             f"/api/v1/tenders/{tender}/release-kit?part={quote(part, safe='')}&since={since}"
         )
+        kit = ReleaseKit.from_json(jcs.encode(raw))
         decision = decide_release(
-            ReleaseKit.from_json(jcs.encode(raw)),
+            kit,
             policy=policy,
             trust=self.trust,
             x=x,
@@ -134,6 +148,7 @@ class CustodianAgent:
             last_checkpoint=last,
             parts_allowed=parts_allowed,
             approved=approved,
+            earlier=self.earlier_policies(policy, kit),
         )
         self.state.remember(decision.checkpoint)
         self._send(f"/api/v1/tenders/{tender}/releases", decision, policy.tender, x)

@@ -220,12 +220,11 @@ def _trust(work: Work, seats: list[Seat]) -> Trust:
 
 
 def newest_policy(session: Session, tender_id: UUID) -> SealPolicy | None:
-    """The policy in force: the last one recorded for the tender."""
+    """The policy in force: the one whose digest the tender carries."""
     return session.scalars(
         sa.select(SealPolicy)
-        .where(SealPolicy.tender_id == tender_id)
-        .order_by(SealPolicy.fixed_at.desc(), SealPolicy.id.desc())
-        .limit(1)
+        .join(Tender, Tender.policy_digest == SealPolicy.digest)
+        .where(SealPolicy.tender_id == tender_id, Tender.id == tender_id)
     ).one_or_none()
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from argparse import Namespace
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from sealbid.client import Client
 from sealbid.octets import b64
 from tests.e2e.bidding_site import Site
 from tests.integration.bidding.deal import Deal
+from trading import actions as trading
+from trading.models import Tender
 
 PASSPHRASE = "a long passphrase"
 
@@ -116,3 +119,25 @@ def _release(site: Site, deal: Deal, x: int, folder: Path) -> None:
             policy, x, part, now=site.house.clock.now(), parts_allowed=[part], approved=True
         )
         assert len(decision.shares) == 3
+
+
+def test_bids_under_the_policy_of_an_earlier_deadline_open_with_the_others(site: Site, tmp_path: Path) -> None:
+    house = site.house
+    with site.without_csrf():
+        deal = Deal(house).publish()
+        deal.bids(1)
+        first = deal.policy.digest
+        with house.begin(deal.actor(deal.buyer)) as work:
+            tender = work.session.get_one(Tender, deal.tender_id)
+            later = tender.bids_close_at + timedelta(days=3)
+            trading.move_deadline(work, tender.id, later, affects_bids=False, text="延长投标截止时间三天")
+        deal.closes_at = later
+        assert deal.policy.digest != first
+        deal.bids(2)
+        deal.close()
+    (tmp_path / "trust").write_bytes(Client(site.base).get(f"/api/v1/tenders/{deal.code}/trust"))
+
+    for x in (2, 3, 4):
+        _release(site, deal, x, tmp_path)
+
+    assert deal.opening().state is OpeningState.OPENED
