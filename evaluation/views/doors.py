@@ -13,6 +13,7 @@ from evaluation.queries import terms_for_people
 from kernel.i18n import current_lang, gettext
 from kernel.ledger import book
 from kernel.web import read
+from kernel.web.files import disposition
 from trading.terms import Terms
 
 Page = str | tuple[str, int] | AnyResponse
@@ -46,7 +47,7 @@ def names_of(terms: Terms) -> dict[str, str]:
 def attachment(data: bytes, name: str, media: str = "application/octet-stream") -> Response:
     """A file to keep, never to show: no sniffing, no scripts, no cache."""
     response = Response(data, mimetype=media)
-    response.headers.set("Content-Disposition", "attachment", filename=name)
+    response.headers["Content-Disposition"] = disposition(name)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response.headers["Cache-Control"] = "no-store"

@@ -62,9 +62,9 @@ def init_app(app: Flask, *, https: bool) -> None:
         if https:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
         headers["X-Request-ID"] = g.get("request_id", "")
-        headers.setdefault("Vary", "Cookie, Accept-Language, Authorization")
         # What depends on who is signed in must not be kept by anybody between us and them.
         if request.endpoint != "static":
+            headers.setdefault("Vary", "Cookie, Accept-Language, Authorization")
             headers.setdefault(
                 "Cache-Control", "no-store" if "signed_in" in g and g.signed_in else "no-cache"
             )

@@ -20,6 +20,7 @@ from kernel.ledger.models import WitnessSignature
 from kernel.money import Money
 from kernel.rights import Role
 from kernel.web import actor, begin, parse_form, platform, public, read
+from kernel.web.files import disposition
 from kernel.web.panels import panels_at
 from sealbid.policy import fingerprint
 from trading import procedures, queries, words
@@ -245,7 +246,7 @@ def document(code: str, document_id: UUID) -> Page:
         with begin() as work:
             take_document(work, document_id, actor())
     response = Response(data, mimetype="application/octet-stream")
-    response.headers.set("Content-Disposition", "attachment", filename=found.name)
+    response.headers["Content-Disposition"] = disposition(found.name)
     response.headers["Content-Type"] = found.media if _harmless(found.media) else "application/octet-stream"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response.headers["Repr-Digest"] = f"sha-256=:{_b64(found.sha256)}:"
