@@ -1,0 +1,218 @@
+"""Take the pictures of docs/pictures/ from a running demonstration: python scripts/pictures.py [--url …] [NAME …].
+
+It signs in with the demonstration's accounts and seals a real bid for the pictures of sealing and of the receipt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import Browser, Page  # noqa: E402
+
+from simulation.demo import PASSWORD  # noqa: E402
+from tests.support.browser import NARROW, WIDE, Visitor, a_browser  # noqa: E402
+
+OUT = ROOT / "docs" / "pictures"
+BYTES_MAX = 250 * 1024
+PASSPHRASE = "eleven quiet lanterns"  # noqa: S105 - protects nothing but a demonstration bid
+
+Taker = Callable[["Camera"], None]
+TAKERS: dict[str, Taker] = {}
+
+
+class Camera:
+    """A browser before a running demonstration; each person's window is opened once."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self.browser, self.url = browser, url
+        self._windows: dict[tuple[str, str, tuple[int, int]], Visitor] = {}
+
+    def window(self, who: str = "", *, lang: str = "zh-CN", size: tuple[int, int] = WIDE) -> Page:
+        key = (who, lang, size)
+        if key not in self._windows:
+            visitor = Visitor(self.browser, self.url, lang=lang, size=size, timezone_id="Asia/Shanghai")
+            self._windows[key] = visitor.sign_in(f"{who}@example.org", PASSWORD) if who else visitor
+        return self._windows[key].page
+
+    def take(self, name: str, page: Page) -> None:
+        """Save what the window shows; a picture is what fits on a screen, never a whole long page."""
+        page.evaluate("() => document.fonts.ready.then(() => true)")
+        page.wait_for_timeout(400)
+        file = OUT / f"{name}.png"
+        page.screenshot(path=file)
+        size = file.stat().st_size
+        print(f"{file.relative_to(ROOT)}  {size // 1024} KiB{'  TOO LARGE' if size > BYTES_MAX else ''}")
+
+    def tenders(self, standing: str, regime: str = "") -> list[str]:
+        """Codes of tenders that stand there, newest first."""
+        with self.browser.new_context(base_url=self.url) as fresh:
+            found = json.loads(fresh.request.get("/api/v1/tenders?limit=100").text())["items"]
+        return [
+            one["code"] for one in found if one["standing"] == standing and regime in ("", one["regime"])
+        ]
+
+    def tender(self, standing: str, regime: str = "") -> str:
+        found = self.tenders(standing, regime)
+        if not found:
+            raise SystemExit(f"the demonstration has no tender that is {standing}")
+        return found[0]
+
+
+def picture(taker: Taker) -> Taker:
+    TAKERS[taker.__name__] = taker
+    return taker
+
+
+def _shoot(
+    camera: Camera, name: str, path: str, who: str = "", lang: str = "zh-CN", size: tuple[int, int] = WIDE
+) -> Page:
+    page = camera.window(who, lang=lang, size=size)
+    page.goto(path)
+    camera.take(name, page)
+    return page
+
+
+@picture
+def home(camera: Camera) -> None:
+    _shoot(camera, "home", "/")
+    _shoot(camera, "home-en", "/", lang="en")
+    _shoot(camera, "home-mobile", "/", size=NARROW)
+
+
+@picture
+def notices(camera: Camera) -> None:
+    _shoot(camera, "notices", "/notices")
+
+
+@picture
+def tender(camera: Camera) -> None:
+    path = f"/tenders/{camera.tenders('tendering')[1]}"
+    _shoot(camera, "tender", path)
+    _shoot(camera, "tender-mobile", path, size=NARROW)
+
+
+@picture
+def wizard(camera: Camera) -> None:
+    page = camera.window("buyer")
+    for number in ("", "1", "2"):
+        page = camera.window(f"buyer{number}")
+        page.goto("/desk")
+        draft = page.locator("a[href*='/desk/tenders/']").filter(has_not_text="?").all()
+        paths = [one.get_attribute("href") or "" for one in draft]
+        codes = {found[1] for path in paths if (found := re.match(r"/desk/tenders/([^/]+)(?:/basics)?$", path))}
+        for code in codes:
+            page.goto(f"/desk/tenders/{code}/dates")
+            if page.url.endswith("/dates"):
+                camera.take("wizard", page)
+                return
+    raise SystemExit("nobody in the demonstration has a draft")
+
+
+@picture
+def seal(camera: Camera) -> None:
+    """Also the receipt, which needs a bid that is sealed and submitted."""
+    page = camera.window("bidder")
+    page.goto(f"/tenders/{camera.tenders('tendering')[1]}/bid")
+    page.wait_for_selector("html[data-seal-ready]")
+    if page.locator("#make-key").is_visible():
+        page.locator("[data-make-key]").click()
+        page.locator("#key-check .sr-light-g").wait_for()
+    ceiling = float((page.locator("[name=price]").get_attribute("data-ceiling") or "1000000").replace(",", ""))
+    page.locator("[name=price]").fill(f"{ceiling * 0.93:.2f}")
+    page.locator("[name=period_days]").fill("120")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, size in (("技术方案.pdf", 900_000), ("商务文件.pdf", 300_000)):
+            Path(folder, name).write_bytes(b"%PDF-1.7\n" + bytes(size))
+        page.locator("input[type=file][data-part]").set_input_files(sorted(Path(folder).iterdir()))
+        page.locator("#seal").click()
+        page.locator("#key-file").wait_for()
+    page.evaluate("() => scrollTo(0, 0)")
+    camera.take("seal", page)
+    for name in ("passphrase", "passphrase2"):
+        page.locator(f"[name={name}]").fill(PASSPHRASE)
+    with page.expect_download():
+        page.locator("#save-key").click()
+    page.locator("#submit").click()
+    page.locator("#really-submit").click()
+    page.wait_for_url(re.compile(r"/bids/[0-9a-f]{32}$"))
+    page.locator("#proof-light[data-state=witnessed]").wait_for(timeout=60_000)
+    page.reload()
+    page.locator("#climb li:nth-child(2)").wait_for()
+    camera.take("receipt", page)
+
+
+@picture
+def opening(camera: Camera) -> None:
+    _shoot(camera, "opening", f"/tenders/{camera.tender('opening')}/opening")
+
+
+@picture
+def evaluation(camera: Camera) -> None:
+    for number in ("", *map(str, range(1, 12))):
+        page = camera.window(f"expert{number}")
+        page.goto("/desk/panels")
+        rooms = page.locator("a[href^='/evaluation/']:not([href$='/report'])")
+        for path in [one.get_attribute("href") or "" for one in rooms.all()]:
+            page.goto(path)
+            if page.locator("[data-ev-factor]").count():
+                camera.take("evaluation", page)
+                return
+    raise SystemExit("no expert has a sheet to fill in")
+
+
+@picture
+def report(camera: Camera) -> None:
+    for standing in ("standstill", "awarded"):
+        for code in camera.tenders(standing, "TM"):
+            for number in ("", "1", "2"):
+                page = camera.window(f"buyer{number}")
+                answer = page.goto(f"/evaluation/{code}/report")
+                if answer and answer.ok and page.locator(".ev-dots").count():
+                    camera.take("report", page)
+                    return
+    raise SystemExit("no report with scores is there")
+
+
+@picture
+def log(camera: Camera) -> None:
+    page = _shoot(camera, "log", "/log")
+    page.goto(f"/log/tenders/{camera.tender('awarded')}")
+    page.locator("main a[href^='/log/']").filter(has_text="#").first.click()
+    page.wait_for_timeout(1500)
+    camera.take("log-entry", page)
+
+
+@picture
+def supervisor(camera: Camera) -> None:
+    _shoot(camera, "supervisor", "/supervision", "supervisor")
+
+
+@picture
+def custodian(camera: Camera) -> None:
+    _shoot(camera, "custodian", "/custody", "custodian")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", choices=[*TAKERS, []], help="only these pictures")
+    parser.add_argument("--url", default="http://127.0.0.1:8080", help="address of the demonstration")
+    args = parser.parse_args()
+    OUT.mkdir(parents=True, exist_ok=True)
+    with a_browser() as browser:
+        camera = Camera(browser, args.url.rstrip("/"))
+        for name in args.names or TAKERS:
+            TAKERS[name](camera)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
