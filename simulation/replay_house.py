@@ -56,13 +56,17 @@ class QuickState(StateFile):
 
 
 @contextmanager
-def a_house(folder: Path, seed: int | str, *, database_url: str = "") -> Iterator[World]:
+def a_house(
+    folder: Path, seed: int | str, *, database_url: str = "", durable: bool = False
+) -> Iterator[World]:
     """A fresh platform in ``folder`` with its standing custodians and one buyer.
 
     Args:
         seed: ids, keys, salts and nonces follow from it; key encapsulation draws from the machine, as in a city.
         database_url: SQLite in the folder unless given.
+        durable: sync every commit, as a city does.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     entropy = SeededEntropy(f"replay {seed}")
     clock = VirtualClock(START)
     log_seed, platform_seed = entropy(32), entropy(32)
@@ -79,7 +83,7 @@ def a_house(folder: Path, seed: int | str, *, database_url: str = "") -> Iterato
         log_origin=ORIGIN,
         witnesses=tuple((name, str(key.verifier), "-") for name, key in keys.items()),
         witness_quorum=QUORUM,
-        durable=False,
+        durable=durable,
         make_pdfs=False,
     )
     log_vkey = note.SignerKey(ORIGIN, note.KeyType.ED25519, log_seed).verifier
@@ -87,8 +91,8 @@ def a_house(folder: Path, seed: int | str, *, database_url: str = "") -> Iterato
         name: Witness((key,), (log_vkey,), QuickState(), lambda: int(clock.now().timestamp()))
         for name, key in keys.items()
     }
-    outside = Outside(clock, entropy, MailDrop(), LocalBlobs(folder / "blobs", durable=False))
-    database = Database(settings.database_url, durable=False)
+    outside = Outside(clock, entropy, MailDrop(), LocalBlobs(folder / "blobs", durable=durable))
+    database = Database(settings.database_url, durable=durable)
     platform = Platform(settings, database, outside, rooms())
     platform.create_schema()
     world = World(

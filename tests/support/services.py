@@ -40,8 +40,8 @@ def postgres_binaries() -> Path:
 
 
 @contextmanager
-def postgres_cluster() -> Iterator[str]:
-    """A cluster on a unix socket, without fsync; gives the folder of the socket.
+def postgres_cluster(*, durable: bool = False) -> Iterator[str]:
+    """A cluster on a unix socket, without fsync unless ``durable``; gives the folder of the socket.
 
     PostgreSQL refuses to run as root, so root hands it to the user ``postgres``.
     """
@@ -72,9 +72,10 @@ def postgres_cluster() -> Iterator[str]:
         "UTF8",
         "--locale=C.UTF-8",
     )
+    careless = "" if durable else "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
     options = (
-        f"-c listen_addresses='' -c unix_socket_directories={sockets} -c fsync=off -c synchronous_commit=off "
-        "-c full_page_writes=off -c max_connections=60 -c shared_buffers=32MB"
+        f"-c listen_addresses='' -c unix_socket_directories={sockets} {careless} "
+        "-c max_connections=60 -c shared_buffers=32MB"
     )
     run(str(binaries / "pg_ctl"), "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
     try:
