@@ -14,7 +14,6 @@ from __future__ import annotations
 import base64
 import json
 import random
-import re
 import secrets
 import subprocess
 import sys
@@ -26,6 +25,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from kernel.money import Money
@@ -37,6 +38,7 @@ from simulation.world import World, found_city
 from tests.support import services
 from tests.support.house import PASSWORD, House
 
+Bits = npt.NDArray[np.bool_]
 SERVER = Path(__file__).resolve().parents[1] / "support" / "hunted.py"
 assert PASSWORD
 
@@ -45,7 +47,7 @@ assert PASSWORD
 
 
 def spellings(secret: bytes) -> set[bytes]:
-    """How a secret may lie around: raw, hex, base64 at every alignment; as UTF-16 and JSON where it is text."""
+    """How a secret may lie about: raw, hex, base64 at every alignment; UTF-16 and JSON for texts."""
     found = {secret, secret.hex().encode(), secret.hex().upper().encode()}
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + secret)
@@ -82,10 +84,34 @@ class Hunter:
         }
 
     def look(self, pieces: Iterable[tuple[str, bytes]]) -> list[str]:
-        """Every hit as ``secret in place``."""
-        names = self.names()
-        pattern = re.compile(b"|".join(re.escape(one) for one in sorted(names, key=len, reverse=True)))
-        return sorted({f"{names[hit]} in {place}" for place, data in pieces for hit in pattern.findall(data)})
+        """Every hit as ``secret in place``.
+
+        Two tables of 16 bits each tell where a spelling may begin; only those places are compared in full.
+        """
+        by_prefix: dict[bytes, list[tuple[bytes, str]]] = {}
+        first, second = np.zeros(1 << 16, bool), np.zeros(1 << 16, bool)
+        for spelling, name in self.names().items():
+            by_prefix.setdefault(spelling[:4], []).append((spelling, name))
+            first[int.from_bytes(spelling[:2], "little")] = second[
+                int.from_bytes(spelling[2:4], "little")
+            ] = True
+        found: set[str] = set()
+        for place, data in pieces:
+            for begin in _maybe(data, first, second):
+                for spelling, name in by_prefix.get(data[begin : begin + 4], ()):
+                    if data.startswith(spelling, begin):
+                        found.add(f"{name} in {place}")
+        return sorted(found)
+
+
+def _maybe(data: bytes, first: Bits, second: Bits) -> list[int]:
+    """Offsets whose next four bytes pass both tables."""
+    octets = np.frombuffer(data, np.uint8)
+    if len(octets) < 8:
+        return []
+    pairs = octets[:-1].astype(np.uint16) | (octets[1:].astype(np.uint16) << 8)
+    begins = np.flatnonzero(first[pairs[:-2]])
+    return [int(one) for one in begins[second[pairs[begins + 2]]]]
 
 
 def files(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -101,6 +127,9 @@ def memory(pid: int) -> Iterator[tuple[str, bytes]]:
     with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as mem:
         for line in maps.splitlines():
             span, rights, *rest = line.split()
+            path = rest[-1] if len(rest) > 3 else ""
+            if "w" not in rights and path.startswith("/"):
+                continue  # a library or a program, as it is on disk
             if "r" not in rights or (rest and rest[-1] in ("[vvar]", "[vsyscall]", "[vdso]")):
                 continue
             start, end = (int(word, 16) for word in span.split("-"))
