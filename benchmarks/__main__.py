@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import history, log, search, sealing
+from benchmarks import history, log, sealing, search
 from benchmarks.report import Result, commit, machine, record
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {

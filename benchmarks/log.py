@@ -135,7 +135,8 @@ def _grow(world: World, size: int) -> sequencer.Head:
             tree.append(os.urandom(34) for _ in range(count))
             tiles.flush()
         root = tree.root()
-        values = {"note": sequencer.sign_checkpoint(work.platform, size, root), "at": work.now}
+        signed = sequencer.sign_checkpoint(work.platform, size, root)
+        values = {"note": signed, "at": work.now}
         work.session.execute(sa.update(LogHead).where(LogHead.id == 1).values(size=size, **values))
         work.session.execute(sa.insert(LogCheckpoint).values(size=size, **values))
-    return sequencer.Head(size, root, values["note"], work.now)
+    return sequencer.Head(size, root, signed, work.now)

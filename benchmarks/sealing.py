@@ -102,13 +102,13 @@ def _measure() -> Iterator[Result]:
             sealing.append(MEGABYTES * 1e6 / cpu_seconds(seal))
             opening.append(MEGABYTES * 1e6 / cpu_seconds(open_again))
         assert back.stat().st_size == MEGABYTES * 1_000_000
-    load = f"{MEGABYTES} MB, suite intl-1, five custodians, file to file in memory; median of {ROUNDS} rounds"
+    load = f"{MEGABYTES} MB, intl-1, five custodians, file to file in memory; median of {ROUNDS} rounds"
     for name, rates, least in (("sealing", sealing, SEAL_MIN), ("opening, three shares", opening, OPEN_MIN)):
         ratio = median(rate / base for rate, base in zip(rates, reference, strict=True))
         yield Result(
             name,
             load,
-            f"{ratio:.3f} of AES-256-GCM ({median(rates) / 1e6:.0f} of {median(reference) / 1e6:.0f} MB/CPU-s)",
+            f"{ratio:.3f} of AES-256-GCM, {median(rates) / 1e6:.0f} of {median(reference) / 1e6:.0f} MB/CPU-s",
             f"≥ {least}",
             ratio >= least,
         )

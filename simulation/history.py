@@ -136,7 +136,7 @@ class History:
     troubles: list[Trouble] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self._spool = tempfile.NamedTemporaryFile(prefix="history-", suffix=".db")  # noqa: SIM115
+        self._spool = tempfile.NamedTemporaryFile(prefix="history-", suffix=".db")
         self._db = sqlite3.connect(self._spool.name)
         self._db.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
@@ -354,10 +354,10 @@ class History:
 
     def _bound(self, line: int, auction: int, row: Mapping[str, str], column: str, value: str) -> None:
         """Facts of the auction stand on each of its rows; the first row that has one counts."""
-        query = f"SELECT {column} FROM auction WHERE id = ?"  # noqa: S608 - one of our own column names
+        query = f"SELECT {column} FROM auction WHERE id = ?"
         (known,) = self._db.execute(query, (auction,)).fetchone()
         if known is None:
-            self._db.execute(f"UPDATE auction SET {column} = ? WHERE id = ?", (value, auction))  # noqa: S608
+            self._db.execute(f"UPDATE auction SET {column} = ? WHERE id = ?", (value, auction))
         elif known != value:
             what = f"{column} {value} of auction {row['auction']}, but {known} stood before and counts"
             self._say(line, "differs", what, skipped=False)
@@ -368,7 +368,7 @@ def _number(text: str | None) -> Decimal | None:
 
 
 def _day(text: str) -> date | None:
-    compact = text.split("T")[0].split(" ")[0].replace("/", "-")
+    compact = text.split("T", maxsplit=1)[0].split(" ", maxsplit=1)[0].replace("/", "-")
     try:
         return date.fromisoformat(compact)  # 2007-06-07 and 20070607
     except ValueError:

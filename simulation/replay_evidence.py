@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import os
+import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -72,6 +75,17 @@ def write_and_verify(platform: Platform, tender_id: UUID, path: Path) -> Package
 _reader: Platform | None = None
 
 
+def _leave_with(parent: int) -> None:
+    """A helper does not outlive a parent that was killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _work(order: _Order) -> Package:
     global _reader
     if _reader is None:
@@ -104,7 +118,9 @@ class Scribe:
         self._pool: ProcessPoolExecutor | None = None
         if processes:
             spawning = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(processes, mp_context=spawning)
+            self._pool = ProcessPoolExecutor(
+                processes, mp_context=spawning, initializer=_leave_with, initargs=(os.getpid(),)
+            )
         self._waiting: deque[tuple[Replayed, Future[Package]]] = deque()
 
     def __enter__(self) -> Scribe:

@@ -1,7 +1,7 @@
 """Where the price alone decides: no panel sits; the award follows the opening by printed arithmetic.
 
-The report is computed by our rules and again by the stranger's verifier, as with a panel. A bid leaves only by
-the printed ceiling, the printed floor, or a ground the buyer states in public.
+The report is computed by our rules and by the stranger's verifier, as with a panel. A bid leaves only by the
+printed ceiling, the printed floor, or a ground the buyer states in public.
 
 Source: spec rules §1.4 (comparison, sealed sale), §2.3, §2.10; 财政部令第87号 第三十一条 (equal prices).
 """
