@@ -235,7 +235,8 @@ def law_index() -> str:
         "Which article stands behind which limit, which code and which tests. A limit is a row of the "
         "rulebook (`kernel/rulebook/editions/`); code is listed when its docstring cites the article. Tests "
         "are listed when they name the row, or import the module and use the name; what is tested through "
-        "a door or a page alone does not show here.\n\n",
+        "a door or a page alone does not show here. **memory** marks a number known from memory and not yet "
+        "read in a text, **proposal** one that no text gives: both wait for a lawyer.\n\n",
         "Citations of `rules` and `sealing` are sections of the two specifications the platform was written "
         "from; what binds today stands in [formats](formats/container.md) and in the code.\n",
     ]
@@ -257,8 +258,9 @@ def law_index() -> str:
 
 
 def _row(row: Mapping[str, Any]) -> str:
-    where = f", {row['jurisdiction']}" if "jurisdiction" in row else ""
-    return f"{row['id']} `{row['name']}` {row['op']} {row['value']} {row['unit']} ({row['severity']}{where})"
+    notes = [row["severity"], *([row["jurisdiction"]] if "jurisdiction" in row else [])]
+    notes += [f"**{mark}**" for mark in row.get("mark", []) if mark in ("memory", "proposal")]
+    return f"{row['id']} `{row['name']}` {row['op']} {row['value']} {row['unit']} ({', '.join(notes)})"
 
 
 def lifecycle() -> str:

@@ -39,6 +39,7 @@ LONG_FOR_A_REASON = {
     "tests/unit/sealbid/test_verify.py": "one package, doctored in every way a verifier must notice",
     "scripts/pages.py": "the four generated pages share one reading of the code",
     "static/css/sunroad.css": "the components in the order of the design",
+    "simulation/crash.py": "one program: the rounds, the processes it kills and what must hold after each",
     "simulation/demo.py": "one city",
     "evaluation/actions/panels.py": "pool, draw, invitations and recusals of one panel, in order",
     "evaluation/actions/reports.py": "the report and both engines that must agree on it",
