@@ -16,9 +16,11 @@ from bidding.actions.draws import draw_of
 from bidding.models import Bid
 from evaluation.actions.panels import EXPERTS
 from evaluation.actions.scoring import sheet_body
+from evaluation.facts import SheetLocked
 from evaluation.models import Award, EvaluationReport, Panel, Panelist, ReviewVote, ScoreSheet
 from kernel import calendar as calendars
 from kernel.calendar import local_date
+from kernel.facts import plain
 from kernel.identity.models import Person
 from kernel.identity.signing import spki_of
 from kernel.ledger.models import FactRow
@@ -131,10 +133,23 @@ def locked_scores_stay(session: Session, now: datetime) -> Iterable[Breach]:
         if not _signed(session, sheet, body):
             yield Breach(sheet.id, "the signature is not over these scores")
         logged = session.scalars(
-            sa.select(FactRow.private["sheet"]).where(FactRow.record_id == sheet.record_id)
+            sa.select(FactRow.private).where(FactRow.record_id == sheet.record_id)
         ).one_or_none()
-        if logged != body:
+        if logged != _as_logged(sheet, body):
             yield Breach(sheet.id, "the log has other scores")
+
+
+def _as_logged(sheet: ScoreSheet, body: dict[str, Any]) -> Any:
+    """The confidential half of the record that a lock of these scores makes."""
+    fact = SheetLocked(
+        subject=sheet.tender_id,
+        tender=body["tender"],
+        panel=sheet.panelist_id,
+        number=body["member"],
+        bid=body["bid"],
+        sheet=body,
+    )
+    return plain(fact.confidential())
 
 
 def _signed(session: Session, sheet: ScoreSheet, body: dict[str, Any]) -> bool:
