@@ -20,7 +20,9 @@ def render_letter(
     procurement: bool,
 ) -> bytes:
     """The letter's PDF."""
-    sheet = Sheet("中标（成交）通知书" if procurement else "中标通知书", footer=f"Sunroad 阳光路 · {tender_code}")
+    sheet = Sheet(
+        "中标（成交）通知书" if procurement else "中标通知书", footer=f"Sunroad 阳光路 · {tender_code}"
+    )
     sheet.text(f"{supplier}：")
     sheet.text(
         f"　　{tender_title}（项目编号 {tender_code}，{lot}）经评审，确定你单位为中标人。请在本通知书发出之日起 30 日内，"

@@ -63,7 +63,11 @@ def render_report(body: Mapping[str, Any], signatures: Mapping[str, Any]) -> byt
     )
     if body["outliers"]:
         sheet.heading("离群评分")
-        sheet.text("；".join(f"{o['check']} {o['bid'][:8]} 评委{o['member']}（{o['figure']}）" for o in body["outliers"]))
+        sheet.text(
+            "；".join(
+                f"{o['check']} {o['bid'][:8]} 评委{o['member']}（{o['figure']}）" for o in body["outliers"]
+            )
+        )
     sheet.heading("评标委员会签名")
     seats = {str(m["number"]): m["seat"] for m in body["panel"]}
     sheet.table(

@@ -41,4 +41,3 @@ RIGHTS: dict[Permission, Right] = {
     AWARD_CONFIRM: runs_tender,
     NAMES_READ: holds(Role.SUPERVISOR),
 }
-
