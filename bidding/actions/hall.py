@@ -211,14 +211,12 @@ def record_of_opening(session: Session, opening: Opening) -> dict[str, Any]:
 
 
 def _custodians(session: Session, tender_id: UUID) -> list[dict[str, Any]]:
-    released = {
-        x: at
-        for x, at in session.execute(
-            sa.select(Release.x, sa.func.max(Release.released_at))
-            .where(Release.tender_id == tender_id, Release.content.is_not(None))
-            .group_by(Release.x)
-        )
-    }
+    rows = session.execute(
+        sa.select(Release.x, sa.func.max(Release.released_at))
+        .where(Release.tender_id == tender_id, Release.content.is_not(None))
+        .group_by(Release.x)
+    )
+    released = {row[0]: row[1] for row in rows}
     seats = session.execute(
         sa.select(Seat, Organization)
         .join(Organization, Organization.id == Seat.org_id)

@@ -259,14 +259,12 @@ def enough_released(session: Session, tender_id: UUID) -> bool:
     tender = session.get_one(Tender, tender_id)
     assert tender.policy_digest is not None
     threshold = policy_by_digest(session, tender.policy_digest).threshold
-    counts = {
-        part: count
-        for part, count in session.execute(
-            sa.select(Release.part, sa.func.count())
-            .where(Release.tender_id == tender_id, Release.content.is_not(None))
-            .group_by(Release.part)
-        )
-    }
+    rows = session.execute(
+        sa.select(Release.part, sa.func.count())
+        .where(Release.tender_id == tender_id, Release.content.is_not(None))
+        .group_by(Release.part)
+    )
+    counts = {row[0]: row[1] for row in rows}
     return all(counts.get(part, 0) >= threshold for part in tender.terms["parts"])
 
 

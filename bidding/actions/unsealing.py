@@ -184,7 +184,7 @@ def _decrypt(
             yield block
 
     def sink(index: int, entry: bundles.FileEntry) -> BinaryIO:
-        spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)
+        spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed once stored
         spools.append((index, spool))
         return spool  # type: ignore[return-value]
 

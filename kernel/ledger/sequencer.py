@@ -200,7 +200,7 @@ def cosign(platform: Platform, cosigners: dict[str, Cosigner], *, upto: int | No
             old = session.scalar(
                 sa.select(sa.func.max(WitnessSignature.size)).where(WitnessSignature.name == name)
             )
-            if now_head.size == 0 or old == now_head.size:
+            if now_head.size in (0, old):
                 continue
             proof = _consistency(session, old or 0, now_head.size)
         lines = _ask(platform, name, ask, old or 0, proof, now_head)

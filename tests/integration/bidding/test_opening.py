@@ -250,7 +250,7 @@ def test_a_block_changed_in_our_store_is_our_cause_and_named(deal: Deal, house: 
 
 def test_a_header_lost_from_our_store_does_not_stop_the_others(deal: Deal, house: House) -> None:
     bids = deal.bids(3)
-    opening_kits = {x: deal for x in (1, 2, 3)}
+    opening_kits = dict.fromkeys((1, 2, 3), deal)
     deal.close()
     messages = {
         (x, part): opening_kits[x].release_messages(x, part) for x in (1, 2, 3) for part in deal.policy.parts
