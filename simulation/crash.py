@@ -274,7 +274,8 @@ def _release(stage: Stage, case: Case, ack: Callable[..., None]) -> None:
 def jobs(stage: Stage, case: Case, ack: Callable[..., None]) -> None:
     """Sequencer, witnesses and timekeeper, as the real jobs do it, without end."""
     witnesses = {name: local_cosigner(stage.witness(name)) for name in WITNESSES}
-    while True:
+    parent = os.getppid()
+    while os.getppid() == parent:  # never outlive the run
         if sequencer.pending(stage.platform):
             head = sequencer.sequence(stage.platform)
             ack("sequenced", str(head.size))
@@ -294,7 +295,10 @@ def _state(stage: Stage, case: Case) -> OpeningState | None:
 
 
 def _until(ready: Callable[[], bool]) -> None:
+    parent = os.getppid()
     while not ready():
+        if os.getppid() != parent:
+            raise SystemExit("the run is over")
         time.sleep(0.005)
 
 
