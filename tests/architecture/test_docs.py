@@ -107,13 +107,13 @@ def test_a_dead_link_would_be_noticed() -> None:
     assert dead_links(page, "[a](docs/architecture.md) [b](https://sunroad.example/)") == []
 
 
-def test_every_picture_is_there_and_shown() -> None:
+def test_every_picture_that_is_shown_is_there() -> None:
     there = {f"{PICTURES}{path.name}" for path in (ROOT / PICTURES).glob("*.png")}
     if not there:
         pytest.skip("no pictures have been taken yet")
     for name in ("README.md", "README.zh-CN.md"):
         shown = {one for one in LINK.findall((ROOT / name).read_text("utf-8")) if PICTURES in one}
-        assert shown == there, name
+        assert shown - there == set(), name
 
 
 def test_every_page_is_linked_from_another_one() -> None:
