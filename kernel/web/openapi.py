@@ -31,10 +31,21 @@ PATH_SCHEMAS: Mapping[str, dict[str, Any]] = {
 }
 
 
-class Shown(BaseModel):
-    """The base of everything the API answers with."""
+def _leave_out_nothing(schema: dict[str, Any]) -> None:
+    """Answers leave out what is null, so a field that may be null is not a required one."""
+    nullable = {
+        name
+        for name, one in schema.get("properties", {}).items()
+        if {"type": "null"} in one.get("anyOf", ()) or one.get("type") == "null"
+    }
+    if "required" in schema:
+        schema["required"] = [name for name in schema["required"] if name not in nullable]
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+class Shown(BaseModel):
+    """The base of everything the API answers with. What is null is left out of an answer."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, json_schema_extra=_leave_out_nothing)
 
 
 class Nothing(BaseModel):
