@@ -1,7 +1,7 @@
 """Two languages: catalogues, and the one place where money, dates and numbers are written for people.
 
 Message ids are English sentences; the catalogues are ``translations/{zh_Hans_CN,en}/*.po``, merged in memory.
-The language of a request is, in this order: ``?lang=``, the signed-in person's, the cookie's, the browser's.
+The language of a request is, in this order: ``?lang=``, the cookie's, the signed-in person's, the browser's.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def current_lang() -> str:
 
 
 def _lang_of_request() -> str:
-    for wish in (_asked(), g.get("person_lang"), request.cookies.get(COOKIE)):
+    for wish in (_asked(), request.cookies.get(COOKIE), g.get("person_lang")):
         if wish in LANGS:
             return str(wish)
     return language_of(request.accept_languages.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ WORD_RULES: Rules = {"runOnly": AXE_TAGS, "rules": {"color-contrast": {"enabled"
 """What the language changes."""
 
 RUN_AXE = """async (rules) => {
-  const found = await axe.run(document, { ...rules, resultTypes: ['violations'] });
+  const found = await axe.run({ exclude: ['#swagger-ui'] }, { ...rules, resultTypes: ['violations'] });
   return found.violations.flatMap(({ id, nodes }) => nodes.map((node) =>
     `${id}: ${node.html.slice(0, 160)} (${(node.any[0] ?? node.all[0] ?? node.none[0])?.message ?? ''})`));
 }"""
@@ -64,11 +65,16 @@ LOOK = r"""() => {
 
 
 @contextmanager
-def a_browser() -> Iterator[Browser]:
-    """Debian's Chromium without a window. Raises ``services.Missing`` when there is none."""
+def a_browser(lang: str = "") -> Iterator[Browser]:
+    """Debian's Chromium without a window; ``lang`` is the language of its own controls.
+
+    Raises ``services.Missing`` when there is none.
+    """
     path = chromium()
+    args = [*CHROMIUM_FLAGS, *([f"--lang={lang}"] if lang else [])]
+    env = {**os.environ, "LANGUAGE": lang.replace("-", "_")} if lang else None
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
+        browser = playwright.chromium.launch(executable_path=path, args=args, env=env)
         try:
             yield browser
         finally:
@@ -172,7 +178,7 @@ _CODE = re.compile(r"[a-z]{2,}(?:[_.][a-z]{2,})+")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
-NAMES = frozenset({"Sunroad", "JSON", "OCDS", "PDF", "CSV", "EN", "API", "ISO 8601", "BM-2"})
+NAMES = frozenset({"Sunroad", "English", "JSON", "OCDS", "PDF", "CSV", "EN", "API", "ISO 8601", "BM-2"})
 
 
 @cache
@@ -187,7 +193,10 @@ def _untranslated(lang: str) -> Mapping[str, str]:
     return {
         text: msgid
         for msgid, text in catalogue("zh-CN").items()
-        if msgid != text and "%(" not in text and _CHINESE.search(text) and not msgid.startswith(("refusal.", "word."))
+        if msgid != text
+        and "%(" not in text
+        and _CHINESE.search(text)
+        and not msgid.startswith(("refusal.", "word."))
     }
 
 

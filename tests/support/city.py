@@ -93,16 +93,16 @@ class City:
         )
         log_key = note.SignerKey(ORIGIN, note.KeyType.ED25519, self.settings.log_seed).verifier
         self.world.cosigners = cosigners_of(
-            self.settings,
-            {
-                name: Witness((key,), (log_key,), StateFile(folder / f"{name.split('.')[0]}.json"), lambda: int(self.clock.now().timestamp()))
-                for name, key in keys.items()
-            },
+            self.settings, {name: self._witness(name, key, log_key) for name, key in keys.items()}
         )
         found_city(self.world, **people)
         self.world.sequence()
         self.keepers: list[Keeper] = []
         self._thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+
+    def _witness(self, name: str, key: note.SignerKey, log_key: note.VerifierKey) -> Witness:
+        state = StateFile(self.folder / f"{name.partition('.')[0]}.json")
+        return Witness((key,), (log_key,), state, lambda: int(self.clock.now().timestamp()))
 
     def _answer(self, environ: Any, start_response: Any) -> Any:
         return self.app(environ, start_response)

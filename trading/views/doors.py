@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -71,6 +72,11 @@ def saving_text(hundredths: int | None) -> str:
     )
 
 
+def grouped_text(amount: str) -> str:
+    """A decimal amount of yuan as ``37,161,200.00``."""
+    return f"{Decimal(amount):,.2f}"
+
+
 def tenths_text(permille: int) -> str:
     """Tenths of a percent as ``9.2``."""
     return f"{'-' if permille < 0 else ''}{abs(permille) // 10}.{abs(permille) % 10}"
@@ -101,6 +107,7 @@ def _globals(state: Any) -> None:
         is_instant=is_instant,
         is_digest=is_digest,
         from_iso=datetime.fromisoformat,
+        grouped=grouped_text,
         term=Term.of,
         wall=wall,
     )

@@ -41,6 +41,7 @@ function stepTo(now) {
   steps.forEach((item, at) => {
     item.classList.remove("sr-step-done", "sr-step-now", "sr-step-next");
     item.classList.add(at < now ? "sr-step-done" : at === now ? "sr-step-now" : "sr-step-next");
+    item.querySelector(".sr-step-node").replaceChildren(...(at < now ? [$("tick").content.cloneNode(true)] : []));
     item.toggleAttribute("aria-current", at === now);
     if (at === now) item.setAttribute("aria-current", "step");
   });
