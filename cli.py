@@ -142,6 +142,46 @@ def run_job(args: argparse.Namespace) -> int:
     return 0
 
 
+def first_operator(args: argparse.Namespace) -> int:
+    """Enter the trading centre and its first operator; the password is asked for."""
+    import getpass
+
+    import serving
+    from kernel.identity import actions
+    from kernel.identity.passwords import hash_password
+    from kernel.rights import SYSTEM, Role
+
+    settings = settings_from_env()
+    password = os.environ.get("SUNROAD_PASSWORD") or getpass.getpass("Password of the operator: ")
+    digest = hash_password(settings, password, email=args.email)
+    with serving.platform_of(settings).begin(SYSTEM) as work:
+        centre = actions.register_organization(
+            work, uscc=args.uscc, name=args.org, kinds=(Role.OPERATOR, Role.CUSTODIAN)
+        )
+        person = actions.register_person(work, name=args.name, email=args.email, password_hash=digest)
+        actions.give_role(work, person.id, centre.id, Role.OPERATOR)
+    print(f"{args.name} <{args.email}> may now sign in as operator of {args.org}")
+    return 0
+
+
+def standing_custodian(args: argparse.Namespace) -> int:
+    """Name the organisation that keeps the share of a role at every tender."""
+    import serving
+    from bidding.actions import custody
+    from kernel.identity.models import Organization
+    from kernel.rights import SYSTEM
+
+    platform = serving.platform_of(settings_from_env())
+    with platform.begin(SYSTEM) as work:
+        org = work.one(sa.select(Organization).where(Organization.uscc == args.uscc))
+        if org is None:
+            print(f"no organisation has the code {args.uscc}", file=sys.stderr)
+            return 1
+        custody.set_standing_custodian(work, org.id, args.role)
+    print(f"{org.name} keeps the share of the {args.role}")
+    return 0
+
+
 def migrate(args: argparse.Namespace) -> int:
     """Bring the database to the newest schema, or back to an older one."""
     from kernel import migrate as migration
@@ -259,6 +299,14 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
     one.add_argument("--workers", type=int, default=1, help="web workers")
     one = add("job", run_job)
     one.add_argument("name", choices=["timekeeper", "courier", "sequencer"])
+    one = add("first-operator", first_operator)
+    one.add_argument("--org", required=True, help="name of the trading centre")
+    one.add_argument("--uscc", required=True, help="its unified social credit code")
+    one.add_argument("--name", required=True, help="name of the operator")
+    one.add_argument("--email", required=True, help="address the operator signs in with")
+    one = add("standing-custodian", standing_custodian)
+    one.add_argument("role", choices=["operator", "supervisor", "notary", "association"])
+    one.add_argument("--uscc", required=True, help="unified social credit code of the organisation")
     one = add("migrate", migrate)
     one.add_argument("--url", help="database, instead of the configured one")
     one.add_argument("--down", metavar="REVISION", help="go down to a revision (or 'base')")

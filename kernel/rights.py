@@ -103,7 +103,9 @@ def for_person(attribute: str, *roles: Role) -> Right:
     """A right that asks for a role and that the row belongs to this very person."""
 
     def right(actor: Actor, row: Any) -> bool:
-        return actor.has(*roles) and actor.person_id is not None and getattr(row, attribute) == actor.person_id
+        return (
+            actor.has(*roles) and actor.person_id is not None and getattr(row, attribute) == actor.person_id
+        )
 
     return right
 

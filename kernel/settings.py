@@ -31,7 +31,7 @@ class Settings:
         base_url: how browsers and custodians reach the platform; also the passkey origin.
         witnesses: ``name vkey url`` lines; ``trust_policy`` the C2SP tlog-policy text derived from them.
         suite: the cipher suite of new policies; no installation changes it, the simulated year uses ``intl-0``.
-        grace_s: seconds after the deadline in which committed bytes may still arrive (0 in profile cn).
+        proxies: how many reverse proxies in front set ``X-Forwarded-*``; 0 believes none of these headers.
     """
 
     database_url: str
@@ -60,6 +60,7 @@ class Settings:
     password_memory_kib: int = 65536
     s3_options: Mapping[str, str] = field(default_factory=dict)
     rate_limits: bool = True
+    proxies: int = 0
     make_pdfs: bool = True
     suite: str = "intl-1"
 
@@ -139,6 +140,7 @@ class Settings:
             clock_offset_s=whole("CLOCK_OFFSET_S", 0, least=-(10**10)),
             upload_bytes_max=whole("UPLOAD_BYTES_MAX", 1 << 30, least=1 << 20),
             session_hours=whole("SESSION_HOURS", 12, least=1),
+            proxies=whole("PROXIES", 0),
             s3_options={
                 key.removeprefix("SUNROAD_S3_").lower(): value
                 for key, value in env.items()

@@ -30,7 +30,6 @@ Row = TypeVar("Row", bound=Base)
 
 
 _FACTS = cast(sa.Table, FactRow.__table__)
-_INSERT_FACT = sa.insert(_FACTS)
 _LAST_SEQ = sa.select(sa.func.max(_FACTS.c.seq)).where(_FACTS.c.subject == sa.bindparam("subject"))
 
 
@@ -122,8 +121,8 @@ class Work:
             by=self.actor.kid,
             sig=sig,
         )
-        self.session.connection().execute(
-            _INSERT_FACT,
+        book.write_fact(
+            self.session,
             {
                 "id": self.new_id(),
                 "subject": fact.subject,
@@ -187,6 +186,7 @@ class Work:
         )
         if strays:
             raise UnrecordedChange(f"changed without a fact: {', '.join(strays)}")
+        book.flush(self.session)
 
     @property
     def _audited(self) -> list[Audited]:

@@ -79,6 +79,8 @@ def seal(args: Namespace, tools: Tools) -> Outcome:
         raise SealError("policy_unchecked", "; ".join(checked.lines) + "; --partial seals all the same")
     policy, _ = read_policy(args.policy, read_trust(args.trust) if args.trust else None)
     typed = tools.passphrase("New passphrase for the bid's key file: ")
+    if tools.passphrase("The same passphrase again: ") != typed:
+        raise SealError("passphrase", "the two passphrases differ; nothing was sealed")
     identity = load_identity(args.identity, tools)
     opening = read_json(args.opening)
     files = _files_by_part(args.file or [], policy)
@@ -117,7 +119,6 @@ def seal(args: Namespace, tools: Tools) -> Outcome:
     }
     (args.out / f"{bid.hex()}.commit.json").write_bytes(jcs.encode(submission))
     secret = _secret_of(policy, args.lot, seed, sealed)
-    typed = tools.passphrase("New passphrase for the bid's key file: ")
     write_secret(
         args.out / f"{bid.hex()}.sbkey", lockbox.lock(jcs.encode(secret), typed, SBKEY, tools.entropy)
     )

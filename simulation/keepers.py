@@ -29,7 +29,7 @@ from simulation.demo import COST, PASSPHRASE
 
 log = structlog.get_logger("sunroad.keepers")
 
-SECONDS = 2.0
+SECONDS = 3.0
 
 
 def run_keepers(settings: Settings, stop: threading.Event) -> None:

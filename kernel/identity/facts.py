@@ -48,14 +48,14 @@ class PersonChanged(AdminFact):
 class RoleGiven(AdminFact):
     name: ClassVar[str] = "identity.role.given"
     role: str
-    org: UUID = private()  # noqa: RUF009 - a dataclass field, only spelt by a function
+    org: UUID = private()
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoleTaken(AdminFact):
     name: ClassVar[str] = "identity.role.taken"
     role: str
-    org: UUID = private()  # noqa: RUF009 - a dataclass field, only spelt by a function
+    org: UUID = private()
 
 
 @dataclass(frozen=True, kw_only=True)

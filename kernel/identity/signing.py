@@ -39,7 +39,7 @@ def keys_of(session: Session, person_id: UUID) -> Sequence[PersonKey]:
     ).all()
 
 
-def require_signature(  # noqa: PLR0917 - where, who, and the document in the order of the protocol
+def require_signature(
     session: Session, settings: Settings, person_id: UUID | None, signature: object, kind: str, body: object
 ) -> dict[str, Any]:
     """The signature object, ready for ``work.record(…, sig=…)``, when a living key of this person made it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from kernel.ledger.models import LogPending, LogRecord
+from kernel.ledger.models import FactRow, LogPending, LogRecord
 from sealbid import jcs, records
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ BARE = frozenset(
 
 
 _RECORDS, _PENDING = cast(sa.Table, LogRecord.__table__), cast(sa.Table, LogPending.__table__)
-_INSERT_RECORD, _INSERT_PENDING = sa.insert(_RECORDS), sa.insert(_PENDING)
+_FACTS = cast(sa.Table, FactRow.__table__)
+_INSERT_FACT, _INSERT_RECORD, _INSERT_PENDING = sa.insert(_FACTS), sa.insert(_RECORDS), sa.insert(_PENDING)
 _PLACE = sa.select(_RECORDS.c.idx).where(_RECORDS.c.id == sa.bindparam("record_id"))
 
 
@@ -38,7 +40,7 @@ def write(
     by: str,
     sig: dict[str, Any] | None = None,
 ) -> UUID:
-    """Insert a record and its pending entry into the running transaction.
+    """Insert a record and its pending entry into the running transaction, with the next ``flush``.
 
     Source: spec sealing §7.1 (record, blinded entry) and §7.4 (one transaction, no row without a leaf).
     """
@@ -51,9 +53,8 @@ def write(
     )
     record_id = platform.outside.new_id()
     encoded = jcs.encode(record)
-    connection = session.connection()  # plain inserts: nobody changes these rows through the session
-    connection.execute(
-        _INSERT_RECORD,
+    waiting = _waiting(session)
+    waiting.records.append(
         {
             "id": record_id,
             "idx": None,
@@ -63,14 +64,49 @@ def write(
             "jcs": encoded,
             "confidential": jcs.encode(confidential) if confidential else None,
             "salt2": salt2,
-        },
+        }
     )
-    connection.execute(_INSERT_PENDING, {"entry": records.entry_of_bytes(encoded), "record_id": record_id})
+    waiting.pending.append({"entry": records.entry_of_bytes(encoded), "record_id": record_id})
     return record_id
+
+
+@dataclass
+class _Waiting:
+    """Rows of one transaction that go to the database together; nobody changes them through the session."""
+
+    facts: list[dict[str, Any]] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    pending: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _waiting(session: Session) -> _Waiting:
+    found: _Waiting = session.info.setdefault("ledger", _Waiting())
+    return found
+
+
+def write_fact(session: Session, row: dict[str, Any]) -> None:
+    """Insert a fact with the next ``flush``; ``row`` holds every column of ``FactRow``."""
+    _waiting(session).facts.append(row)
+
+
+def flush(session: Session) -> None:
+    """Send what waits to the database: before the log is read in this transaction, and before its commit."""
+    waiting = session.info.pop("ledger", None)
+    if waiting is None:
+        return
+    connection = session.connection()
+    for statement, rows in (
+        (_INSERT_FACT, waiting.facts),
+        (_INSERT_RECORD, waiting.records),
+        (_INSERT_PENDING, waiting.pending),
+    ):
+        if rows:
+            connection.execute(statement, rows)
 
 
 def record_of(session: Session, record_id: UUID) -> dict[str, Any] | None:
     """The full record behind an id, as the protocol writes it."""
+    flush(session)
     row = session.get(LogRecord, record_id)
     return None if row is None else jcs.decode(row.jcs)
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
+from kernel.ledger import book
 from kernel.ledger.models import (
     LogCheckpoint,
     LogEntry,
@@ -113,6 +114,7 @@ def sequence_within(work: Work) -> Head:
     """
     session, platform = work.session, work.platform
     session.flush()
+    book.flush(session)
     if not platform.database.is_sqlite:
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
     before = head(session)
@@ -273,8 +275,6 @@ def cosigned_size(session: Session, index: int, quorum: int) -> int | None:
 
 def tick(platform: Platform, *, every: timedelta = timedelta(minutes=1)) -> bool:
     """Add the minute's ``tick`` record when it is due: it hides activity and sandwiches time (spec §7.1, §7.3)."""
-    from kernel.ledger import book
-
     newest = sa.select(LogRecord.at).where(LogRecord.kind == "tick").order_by(LogRecord.at.desc()).limit(1)
     with platform.read() as session:
         last = session.scalar(newest)

@@ -16,7 +16,13 @@ from kernel.platform import Platform
 
 log = structlog.get_logger("sunroad.courier")
 
-PAUSES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=12))
+PAUSES = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=12),
+)
 
 Renderer = Callable[[str, str, dict[str, object]], tuple[str, str]]
 """Given template, language and parameters: subject and text."""
@@ -95,4 +101,9 @@ def _settle(platform: Platform, message: Message, trouble: str) -> None:
             row.trouble = trouble[:500]
             row.state = "failed" if row.tries >= 12 else "waiting"
         else:
-            row.state, row.sent_at, row.trouble, row.next_try_at = "sent", platform.outside.clock.now(), None, None
+            row.state, row.sent_at, row.trouble, row.next_try_at = (
+                "sent",
+                platform.outside.clock.now(),
+                None,
+                None,
+            )

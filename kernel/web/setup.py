@@ -10,9 +10,13 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 
+from werkzeug.middleware.proxy_fix import ProxyFix
+
 from kernel import i18n
+from kernel.errors import NotSignedIn
 from kernel.platform import Platform
 from kernel.web import audience, headers, problems, shell, static
+from kernel.web.current import presence
 
 
 def limiter_of(app: Flask) -> Limiter:
@@ -21,11 +25,26 @@ def limiter_of(app: Flask) -> Limiter:
     return found
 
 
+def caller() -> str:
+    """Whom a rate limit counts: the person who acts, else the address the request came from."""
+    try:
+        found = presence()
+    except NotSignedIn:
+        found = None
+    if found is None or found.actor.person_id is None:
+        return get_remote_address()
+    return f"person {found.actor.person_id}"
+
+
 def prepare(app: Flask, platform: Platform, *, csrf: bool = True) -> None:
     """Everything but the blueprints: configuration, headers, language, problems, CSRF, limits."""
     settings = platform.settings
     https = settings.base_url.startswith("https://")
     app.extensions["sunroad"] = platform
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies
+        )
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SESSION_COOKIE_NAME="sunroad",
@@ -55,9 +74,7 @@ def prepare(app: Flask, platform: Platform, *, csrf: bool = True) -> None:
         if csrf and not request.headers.get("Authorization", "").lower().startswith("bearer "):
             protect.protect()
 
-    app.extensions["sunroad-limiter"] = Limiter(
-        get_remote_address, app=app, default_limits=["600 per minute"]
-    )
+    app.extensions["sunroad-limiter"] = Limiter(caller, app=app, default_limits=["600 per minute"])
 
 
 def finish(app: Flask) -> None:
