@@ -356,7 +356,7 @@ def api_document() -> dict[str, Any]:
         settings = Settings(
             database_url=f"sqlite:///{folder}/pages.db",
             data_folder=Path(folder),
-            secret_key="only for writing pages, nothing is stored or served",  # noqa: S106
+            secret_key="only for writing pages, nothing is stored or served",
             log_seed=bytes(32),
             platform_seed=bytes(range(32)),
             rate_limits=False,

@@ -6,6 +6,7 @@ It signs in with the demonstration's accounts and seals a real bid for the pictu
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import re
 import struct
@@ -25,7 +26,22 @@ from tests.support.browser import NARROW, WIDE, Visitor, a_browser  # noqa: E402
 
 OUT = ROOT / "docs" / "pictures"
 BYTES_MAX = 250 * 1024
-PASSPHRASE = "eleven quiet lanterns"  # noqa: S105 - protects nothing but a demonstration bid
+PASSPHRASE = "eleven quiet lanterns"
+
+
+CALM = """async (packed) => {
+  const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${packed}`)).blob());
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  const context = canvas.getContext('2d');
+  context.drawImage(image, 0, 0);
+  const pixels = context.getImageData(0, 0, image.width, image.height);
+  for (let at = 0; at < pixels.data.length; at += 1) pixels.data[at] |= 3;
+  context.putImageData(pixels, 0, 0);
+  const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: 'image/png' })).arrayBuffer());
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
+}"""
 
 
 def smaller(png: bytes) -> bytes:
@@ -69,9 +85,19 @@ class Camera:
         page.wait_for_timeout(400)
         file = OUT / f"{name}.png"
         page.screenshot(path=file)
-        file.write_bytes(smaller(file.read_bytes()))
+        png = smaller(file.read_bytes())
+        if len(png) > BYTES_MAX:
+            png = smaller(self.calmed(png))
+        file.write_bytes(png)
         size = file.stat().st_size
         print(f"{file.relative_to(ROOT)}  {size // 1024} KiB{'  TOO LARGE' if size > BYTES_MAX else ''}")
+
+    def calmed(self, png: bytes) -> bytes:
+        """The picture without the noise that a browser strews into gradients: two bits less of each colour."""
+        with self.browser.new_context() as fresh:
+            page = fresh.new_page()
+            packed: str = page.evaluate(CALM, base64.b64encode(png).decode())
+        return base64.b64decode(packed)
 
     def tenders(self, standing: str, regime: str = "") -> list[str]:
         """Codes of tenders that stand there, newest first."""

@@ -140,10 +140,10 @@ class Policy:
             "prev": self.prev,
         }
 
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
+    @staticmethod
+    def decode(data: bytes) -> Policy:
         """Parse canonical bytes; refuses with ``json_*`` or ``policy_format``."""
-        return _decoded(cls, bytes(data))
+        return _decoded(bytes(data))
 
     @classmethod
     def from_json(cls, found: object) -> Self:
@@ -365,6 +365,6 @@ def _list(found: object) -> list[object]:
 
 
 @functools.lru_cache(maxsize=64)
-def _decoded(kind: Any, data: bytes) -> Any:
+def _decoded(data: bytes) -> Policy:
     """A policy is frozen, and every bid of a tender asks for the same one."""
-    return kind.from_json(jcs.decode_object(data))
+    return Policy.from_json(jcs.decode_object(data))

@@ -9,7 +9,6 @@ from flask import Flask, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
-
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from kernel import i18n
