@@ -15,9 +15,8 @@ from sqlalchemy.orm import Session
 
 from bidding import facts
 from bidding.actions.closing import bids_to_open, opening_of
-from bidding.actions.custody import policy_by_digest
 from bidding.actions.submission import bid_by_code, block_key
-from bidding.models import Bid, BidderSecret, CustodianAck, Opening, Release, Seat
+from bidding.models import Bid, BidderSecret, CustodianAck, Opening, Release, SealPolicy, Seat
 from bidding.rights import KEY_STATE, SECRET_OFFER, SHARES_RELEASE
 from bidding.rules.states import BidState, OpeningState
 from kernel.errors import NotFound, NotNow, NotValid
@@ -256,16 +255,18 @@ def promised(session: Session, tender_id: UUID, x: int) -> list[Release]:
 
 def enough_released(session: Session, tender_id: UUID) -> bool:
     """Whether every part has as many disclosed releases as the policy's threshold."""
-    tender = session.get_one(Tender, tender_id)
-    assert tender.policy_digest is not None
-    threshold = policy_by_digest(session, tender.policy_digest).threshold
+    terms, threshold = session.execute(
+        sa.select(Tender.terms, SealPolicy.threshold)
+        .join(SealPolicy, SealPolicy.digest == Tender.policy_digest)
+        .where(Tender.id == tender_id)
+    ).one()
     rows = session.execute(
         sa.select(Release.part, sa.func.count())
         .where(Release.tender_id == tender_id, Release.content.is_not(None))
         .group_by(Release.part)
     )
     counts = {row[0]: row[1] for row in rows}
-    return all(counts.get(part, 0) >= threshold for part in tender.terms["parts"])
+    return all(counts.get(part, 0) >= threshold for part in terms["parts"])
 
 
 def _opening_releasing(work: Work, tender: Tender) -> Opening:

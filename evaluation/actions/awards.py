@@ -231,15 +231,21 @@ def _tell_everybody(work: Work, tender: Tender, lot: Lot, report: EvaluationRepo
     """
     bids = {bid["bid"] for bid in report.body["bids"]}
     told: set[str] = set()
-    for code in sorted(bids):
-        bid = bid_by_code(work.session, code)
-        people = work.scalars(
-            sa.select(Person)
-            .join(Membership, Membership.person_id == Person.id)
-            .where(Membership.org_id == bid.org_id, Membership.until.is_(None))
-            .distinct()
-        )
-        for person in people:
+    orgs = {
+        row.code: row.org_id
+        for row in work.session.execute(sa.select(Bid.code, Bid.org_id).where(Bid.code.in_(bids)))
+    }
+    people: dict[UUID, dict[UUID, Person]] = {}
+    members = (
+        sa.select(Membership.org_id, Person)
+        .join(Person, Membership.person_id == Person.id)
+        .where(Membership.org_id.in_(orgs.values()), Membership.until.is_(None))
+        .order_by(Person.id)
+    )
+    for org_id, person in work.session.execute(members):
+        people.setdefault(org_id, {})[person.id] = person
+    for code in sorted(orgs):
+        for person in people.get(orgs[code], {}).values():
             work.message(
                 to=person.email,
                 template="award" if code == winner else "result",
