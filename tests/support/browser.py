@@ -150,6 +150,8 @@ class Visitor:
         """Until scripts and fonts are there; live pages poll, so the network is never asked to be silent."""
         self.page.wait_for_load_state("load")
         self.page.evaluate("() => document.fonts.ready.then(() => true)")
+        if self.page.locator("#swagger-ui").count():
+            self.page.locator("#swagger-ui h1").first.wait_for()
 
     def axe(self, rules: Rules = EVERY_RULE) -> list[str]:
         """Accessibility findings of the page, as lines."""
@@ -178,7 +180,7 @@ _CODE = re.compile(r"[a-z]{2,}(?:[_.][a-z]{2,})+")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
-NAMES = frozenset({"Sunroad", "English", "JSON", "OCDS", "PDF", "CSV", "EN", "API", "ISO 8601", "BM-2"})
+NAMES = frozenset({"Sunroad", "English", "中文", "JSON", "OCDS", "PDF", "CSV", "EN", "API", "ISO 8601", "BM-2"})
 
 
 @cache
