@@ -49,7 +49,8 @@ def buyer(year: Year, player: Player, plan: Plan) -> Life:
     if plan.terminate:
         year.live(_terminate(year, affair))
     while affair.lots(year, Stage.TENDERING):
-        yield max(affair.tender(year).bids_close_at, year.soon(30, 200))
+        closes_at = affair.tender(year).bids_close_at
+        yield closes_at if year.now < closes_at else year.soon(1, 3)
     opening = affair.opening(year)
     if opening is not None:
         _check_close(year, affair, opening)
@@ -210,7 +211,7 @@ def _document_objector(year: Year, affair: Affair) -> Life:
         _answer_objection(year, affair, filed, upheld=False)
 
 
-def _file(  # noqa: PLR0917 - in the order one would say it
+def _file(
     year: Year, affair: Affair, filer: Player, matter: str, lot: Lot | None, in_time: bool | None = None
 ) -> Objection | None:
     year.count(f"objection {matter}")

@@ -25,7 +25,8 @@ from bidding.models import (
     Seat,
 )
 from bidding.rights import HALL_ATTEND, OPENING_CONFIRM, RECORD_SIGN
-from bidding.rules.states import OpeningState
+from bidding.rules.opening import FewOpened, after_decryption
+from bidding.rules.states import BidState, OpeningState
 from kernel import documents
 from kernel.errors import NotAllowed, NotFound, NotNow
 from kernel.identity.models import Organization
@@ -130,9 +131,13 @@ def confirm_opening(work: Work, tender_id: UUID) -> Opening:
         opening.record_sha256 = documents.store(work.platform.outside.blobs, render_record(record)).sha256
     opening.state, opening.confirmed_at = OpeningState.CONFIRMED, work.now
     opening.version += 1
-    lots = [lot for lot in tender.lots if lot.stage is Stage.OPENING]
-    for lot in lots:
+    lots = []
+    for lot in [lot for lot in tender.lots if lot.stage is Stage.OPENING]:
+        if after_decryption(_opened(work, lot.id), None, FewOpened.ASK_PANEL) is FewOpened.FAIL:
+            trading.move_lot(work, lot.id, Move.FAIL, reason="nothing_opened", by_law=True)
+            continue
         trading.move_lot(work, lot.id, Move.EVALUATE)
+        lots.append(lot)
     trading.publish_text(
         work,
         tender,
@@ -149,6 +154,14 @@ def confirm_opening(work: Work, tender_id: UUID) -> Opening:
         )
     )
     return opening
+
+
+def _opened(work: Work, lot_id: UUID) -> int:
+    """How many bids of a lot are still in after the opening. Source: spec rules §3.4."""
+    count = work.session.scalar(
+        sa.select(sa.func.count()).select_from(Bid).where(Bid.lot_id == lot_id, Bid.state == BidState.COMPLETE)
+    )
+    return count or 0
 
 
 def record_of_opening(session: Session, opening: Opening) -> dict[str, Any]:

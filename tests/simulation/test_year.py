@@ -51,6 +51,7 @@ EXPECTED = {
     "all_rejected": ("lot failed all_rejected",),
     "deadline_moves": ("deadline moved", "late refused"),
     "ill_expert": ("recused", "silent expert", "lot awarded"),
+    "nobody_comes": ("too few custodians", "lot failed nothing_opened"),
     "low_price": ("abnormal price judged",),
 }
 
