@@ -29,6 +29,10 @@ LAYOUT_RULES: Rules = {"runOnly": {"type": "rule", "values": ["target-size", "sc
 WORD_RULES: Rules = {"runOnly": AXE_TAGS, "rules": {"color-contrast": {"enabled": False}}}
 """What the language changes."""
 
+TWO_FRAMES = (
+    "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+)
+
 RUN_AXE = """async (rules) => {
   const found = await axe.run({ exclude: ['#swagger-ui'] }, { ...rules, resultTypes: ['violations'] });
   return found.violations.flatMap(({ id, nodes }) => nodes.map((node) =>
@@ -145,6 +149,7 @@ class Visitor:
 
     def resize(self, size: tuple[int, int]) -> None:
         self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        self.page.evaluate(TWO_FRAMES)  # styles for the new width come with the next frame
 
     def settle(self) -> None:
         """Until scripts and fonts are there; live pages poll, so the network is never asked to be silent."""
@@ -180,7 +185,9 @@ _CODE = re.compile(r"[a-z]{2,}(?:[_.][a-z]{2,})+")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
-NAMES = frozenset({"Sunroad", "English", "中文", "JSON", "OCDS", "PDF", "CSV", "EN", "API", "ISO 8601", "BM-2"})
+NAMES = frozenset(
+    {"Sunroad", "English", "中文", "JSON", "OCDS", "PDF", "CSV", "EN", "API", "ISO 8601", "BM-2"}
+)
 
 
 @cache
