@@ -85,7 +85,7 @@ def test_what_was_typed_is_still_there_after_a_refusal_but_never_the_password(ho
 def test_signing_in_never_leads_to_another_site(house: House, away: str) -> None:
     person = house.person(Role.BUYER)
     answer = house.client().post("/sign-in", data={"email": person.email, "password": PASSWORD, "next": away})
-    assert answer.location == "/account"
+    assert answer.location == "/desk"
 
 
 def test_signing_out_ends_the_session_also_for_a_copied_cookie(house: House) -> None:
