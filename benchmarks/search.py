@@ -31,16 +31,16 @@ def run() -> Iterator[Result]:
     """Medians on SQLite; the first page, newest first."""
     with tempfile.TemporaryDirectory() as name, a_house(Path(name), 1) as world:
         _fill(world)
-        for word, kind in ((RARE, "rare"), (COMMON, "on most notices")):
+        for word, kind in ((RARE, "on few notices"), (COMMON, "on most notices")):
             with world.read() as session:
                 index = _median_ms(lambda: _by_index(session, word))  # noqa: B023
                 scan = _median_ms(lambda: _by_scan(session, word))  # noqa: B023
                 assert _by_index(session, word) == _by_scan(session, word)
             yield Result(
-                f"notice search, {kind} word",
+                f"notice search, word {kind}",
                 f"{NOTICES:,} notices, first page of {PAGE}, median of {ROUNDS}",
-                f"{index:.2f} ms; LIKE {scan:.1f} ms ({scan / index:.1f} ×)",
-                f"≤ {SEARCH_MS_MAX:.0f} ms",
+                f"{index:.2f} CPU-ms; LIKE {scan:.2f} ({scan / index:.1f} ×)",
+                f"≤ {SEARCH_MS_MAX:.0f} CPU-ms",
                 index <= SEARCH_MS_MAX,
             )
 
@@ -60,11 +60,12 @@ def _by_scan(session: Session, word: str) -> list[UUID]:
 
 
 def _median_ms(deed: Callable[[], object]) -> float:
+    """Processor time, since SQLite works inside this process and others may be using the machine."""
     times = []
     for _ in range(ROUNDS):
-        started = time.perf_counter()
+        started = time.process_time()
         deed()
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     return median(times) * 1000
 
 

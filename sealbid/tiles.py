@@ -18,7 +18,6 @@ from sealbid.merkle import (
     consistency_ranges,
     empty_root,
     inclusion_ranges,
-    root_of_hashes,
     sha256,
 )
 
@@ -154,8 +153,11 @@ class TileTree:
         return self._fold(tile[first * HASH_BYTES : last * HASH_BYTES])
 
     def _fold(self, data: bytes) -> bytes:
-        hashes = [data[i : i + HASH_BYTES] for i in range(0, len(data), HASH_BYTES)]
-        return root_of_hashes(hashes, self.hasher)
+        """Root over the hashes of a complete subtree; their number is a power of two."""
+        hasher, pair = self.hasher, 2 * HASH_BYTES
+        while len(data) > HASH_BYTES:
+            data = b"".join([hasher(b"\x01" + data[i : i + pair]) for i in range(0, len(data), pair)])
+        return data
 
     def _tile(self, level: int, number: int, width: int, *, whole: bool = False) -> bytes:
         data = self.store.get(level, number)

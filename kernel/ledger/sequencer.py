@@ -10,6 +10,7 @@ import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 import sqlalchemy as sa
 import structlog
@@ -41,6 +42,13 @@ Cosigner = Callable[[int, Sequence[bytes], str], list[str]]
 """Asks one witness: old size, consistency proof, checkpoint → its cosignature lines. Raises SealError or OSError."""
 
 
+_TILES = cast(sa.Table, LogTile.__table__)
+_THIS_TILE = (_TILES.c.level == sa.bindparam("at_level"), _TILES.c.n == sa.bindparam("at_n"))
+_TILE = sa.select(_TILES.c.data).where(*_THIS_TILE)
+_GROW_TILE = sa.update(_TILES).where(*_THIS_TILE).values(data=sa.bindparam("data"))
+_NEW_TILE = sa.insert(_TILES)
+
+
 class SqlTiles:
     """Tiles in the database; reads are remembered for the length of one transaction."""
 
@@ -52,7 +60,7 @@ class SqlTiles:
     def get(self, level: int, n: int) -> bytes | None:
         key = (level, n)
         if key not in self._seen:
-            data = self.session.scalar(sa.select(LogTile.data).where(LogTile.level == level, LogTile.n == n))
+            data = self.session.connection().scalar(_TILE, {"at_level": level, "at_n": n})
             if data is None:
                 return None
             self._seen[key] = bytes(data)
@@ -63,12 +71,11 @@ class SqlTiles:
 
     def flush(self) -> None:
         """Write the tiles that grew."""
+        connection = self.session.connection()
         for (level, n), data in self._dirty.items():
-            changed = self.session.execute(
-                sa.update(LogTile).where(LogTile.level == level, LogTile.n == n).values(data=data)
-            )
-            if not changed.rowcount:  # type: ignore[attr-defined]
-                self.session.execute(sa.insert(LogTile).values(level=level, n=n, data=data))
+            changed = connection.execute(_GROW_TILE, {"at_level": level, "at_n": n, "data": data})
+            if not changed.rowcount:
+                connection.execute(_NEW_TILE, {"level": level, "n": n, "data": data})
         self._dirty.clear()
 
 
