@@ -63,6 +63,15 @@ NOT_BY_LINKS = {
     "identity.step_up": "only in front of a binding act",
     "identity.server_time": "asked by scripts",
     "bidding.opening_state": "asked by scripts",
+    "supervision.log_record": "JSON for machines; tested with the log",
+    "supervision.log_tender": "JSON for machines; tested with the log",
+    "supervision.log_unexplained": "JSON for machines; tested with the log",
+    "evaluation.award_letter": "only for the winner of a deal with PDFs; tested with the evaluation's doors",
+    "evaluation.award_page": "only after a standstill; tested with the evaluation's doors and the whole deal",
+    "evaluation.explanation": "only under an abnormally low price; tested with the evaluation's doors",
+    "evaluation.lock_page": "only behind a filled sheet; tested with the evaluation's doors and the whole deal",
+    "evaluation.seat": "only while an invitation waits; tested with the evaluation's doors and the whole deal",
+    "trading.draft": "leads on to the step of the wizard that waits",
 }
 """Doors that no link leads to, and why. Machine doors below /api/ and /log/tile are tested elsewhere."""
 
