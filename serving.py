@@ -118,7 +118,9 @@ class Crew:
         if self._logs is None:
             return
         self._logs.mkdir(parents=True, exist_ok=True)
-        file = os.open(self._logs / f"{name.replace(' ', '-')}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        file = os.open(
+            self._logs / f"{name.replace(' ', '-')}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+        )
         os.dup2(file, 1)
         os.dup2(file, 2)
 

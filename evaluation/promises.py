@@ -126,7 +126,10 @@ def _award_breaches(session: Session, award: Award, lot: Lot, code: str) -> Iter
         yield Breach(award.id, "the lot's outcome is another")
 
 
-@promise("No score changes after its sheet was locked and signed.", source="spec rules V-12")
+@promise(
+    "No score changes after its sheet was locked and signed.",
+    source="政府采购货物和服务招标投标管理办法 第六十四条",
+)
 def locked_scores_stay(session: Session, now: datetime) -> Iterable[Breach]:
     for sheet in session.scalars(sa.select(ScoreSheet).where(ScoreSheet.locked_at.is_not(None))):
         body = sheet_body(session, sheet)

@@ -18,9 +18,7 @@ def render_type(kind: str, item: Any, _context: Any) -> str | bool:
     return False
 
 
-def wanted(
-    _item: Any, _name: str | None, kind: str, reflected: bool, compare_to: Any
-) -> bool:
+def wanted(_item: Any, _name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
     """Tables without a model (search indexes, Alembic's own) are left alone."""
     return not (kind == "table" and reflected and compare_to is None)
 

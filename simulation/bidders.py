@@ -29,7 +29,7 @@ def price_for(year: Year, ceiling: Money, *, low: bool = False, above: bool = Fa
     return Money.from_yuan(str((ceiling.yuan * percent / 100).quantize(Decimal("0.01"))))
 
 
-def seal(  # noqa: PLR0917 - in the order one would say it
+def seal(
     year: Year, affair: Affair, player: Player, lot: int, price: Money, replaces: str = ""
 ) -> SealedOffer:
     """Seal on the bidder's own machine, under the policy in force now."""
@@ -125,7 +125,7 @@ def withdraw(year: Year, affair: Affair, player: Player, code: str) -> None:
         affair.acked.pop(code, None)
 
 
-def bidder(year: Year, affair: Affair, player: Player, lot: int, ceiling: Money, turn: str) -> Life:  # noqa: PLR0917 - in the order one would say it
+def bidder(year: Year, affair: Affair, player: Player, lot: int, ceiling: Money, turn: str) -> Life:
     """One firm and one lot. ``turn`` is what becomes of its bid."""
     price = price_for(year, ceiling, low=turn == "low", above=turn == "above")
     sealed = seal(year, affair, player, lot, price)

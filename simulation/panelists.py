@@ -107,7 +107,7 @@ def review_round(year: Year, affair: Affair) -> None:
             return
 
 
-def _vote(year: Year, affair: Affair, member: Panelist, player: Player, one: Bid, items: list[str]) -> None:  # noqa: PLR0917 - in the order one would say it
+def _vote(year: Year, affair: Affair, member: Panelist, player: Player, one: Bid, items: list[str]) -> None:
     failing = (affair.rejected or {}).get(one.code)
     answers = {
         item: {

@@ -96,7 +96,7 @@ def suspended_tenders_stand_still(session: Session, now: datetime) -> Iterable[B
 
 @promise(
     "The stage of every lot is the one its facts tell.",
-    source="house style §7 (replaying the facts gives the rows)",
+    source="招标投标法 第五条（公开、公平、公正）",
 )
 def stages_are_explained(session: Session, now: datetime) -> Iterable[Breach]:
     """Replaying publication and moves gives each lot's stage."""

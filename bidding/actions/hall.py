@@ -159,7 +159,9 @@ def confirm_opening(work: Work, tender_id: UUID) -> Opening:
 def _opened(work: Work, lot_id: UUID) -> int:
     """How many bids of a lot are still in after the opening. Source: spec rules §3.4."""
     count = work.session.scalar(
-        sa.select(sa.func.count()).select_from(Bid).where(Bid.lot_id == lot_id, Bid.state == BidState.COMPLETE)
+        sa.select(sa.func.count())
+        .select_from(Bid)
+        .where(Bid.lot_id == lot_id, Bid.state == BidState.COMPLETE)
     )
     return count or 0
 

@@ -96,7 +96,9 @@ def freeze_pool(work: Work, fact: NoticePublished) -> None:
     lawful = [ground.value for ground in rejection.grounds_of(law_of(tender, work.now))]
     if strange := [item.ground for item in terms.review if item.ground not in lawful]:
         # refused now: a panel that finds such a ground later could not conclude at all
-        raise NotValid("ground_not_in_regime", source="rules.md §2.8", field="terms.review", ground=strange[0])
+        raise NotValid(
+            "ground_not_in_regime", source="rules.md §2.8", field="terms.review", ground=strange[0]
+        )
     if terms.panel.buyer_seats >= terms.panel.seats:
         raise NotValid("too_few_experts", source="招标投标法 第三十七条", field="terms.panel")
     wanted = terms.panel.seats - terms.panel.buyer_seats

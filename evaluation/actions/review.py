@@ -390,7 +390,11 @@ def vote_competition(work: Work, panelist_id: UUID, lot_id: UUID, *, lacking: bo
     panel.version += 1
     work.record(
         facts.ReviewVoted(
-            subject=tender.id, tender=tender.code, panel=panel.id, number=member.number, bid="competition",
+            subject=tender.id,
+            tender=tender.code,
+            panel=panel.id,
+            number=member.number,
+            bid="competition",
             items={"competition_lacking": lacking},
         )
     )

@@ -13,6 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from bidding.models import Bid, OpenedPart
 from evaluation import facts
 from evaluation.actions.panels import committed, lots_in_evaluation, require_panel, terms_of
 from evaluation.actions.review import (
@@ -28,7 +29,6 @@ from evaluation.rules import scoring as rules
 from kernel.errors import NotFound, NotNow, NotValid
 from kernel.identity.signing import require_signature
 from kernel.work import Work
-from bidding.models import Bid, OpenedPart
 from trading.models import Lot, Tender
 from trading.terms import Terms
 

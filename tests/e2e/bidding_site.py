@@ -29,7 +29,10 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.server = make_server(
-            "127.0.0.1", 0, lambda env, start: self.house.app(env, start), threaded=True  # noqa: PLW0108 - the application is made later
+            "127.0.0.1",
+            0,
+            lambda env, start: self.house.app(env, start),
+            threaded=True,  # noqa: PLW0108 - the application is made later
         )
         self.base = f"http://localhost:{self.server.server_port}"
         self.house = House(folder, csrf=True, base_url=self.base)

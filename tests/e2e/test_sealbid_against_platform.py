@@ -121,7 +121,9 @@ def _release(site: Site, deal: Deal, x: int, folder: Path) -> None:
         assert len(decision.shares) == 3
 
 
-def test_bids_under_the_policy_of_an_earlier_deadline_open_with_the_others(site: Site, tmp_path: Path) -> None:
+def test_bids_under_the_policy_of_an_earlier_deadline_open_with_the_others(
+    site: Site, tmp_path: Path
+) -> None:
     house = site.house
     with site.without_csrf():
         deal = Deal(house).publish()

@@ -66,8 +66,7 @@ def publish_notice(work: Work, tender_id: UUID) -> Notice:
     for name in ("summary", "qualification"):
         if not getattr(tender, name).strip():
             raise NotValid("text_missing", source="招标投标法 第十六条", field=name)
-    if tender.documents_from_at < work.now:
-        tender.documents_from_at = work.now
+    tender.documents_from_at = max(tender.documents_from_at, work.now)
     law = law_of(tender, work.now)
     procedure = procedures.procedure(tender.procedure, law.regime)
     cautions = list(
