@@ -31,8 +31,8 @@ class Site:
         self.server = make_server(
             "127.0.0.1",
             0,
-            lambda env, start: self.house.app(env, start),
-            threaded=True,  # noqa: PLW0108 - the application is made later
+            lambda env, start: self.house.app(env, start),  # noqa: PLW0108 - the application is made later
+            threaded=True,
         )
         self.base = f"http://localhost:{self.server.server_port}"
         self.house = House(folder, csrf=True, base_url=self.base)
