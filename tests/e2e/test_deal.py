@@ -262,9 +262,7 @@ def bidder_seals_by_keyboard(story: Story, bidder: Player, price: str) -> None:
     tab_to(page, "[name=period_days]")
     keys.type("118")
     tab_to(page, "#field-files-tech")
-    with page.expect_file_chooser() as chosen:
-        keys.press("Enter")
-    chosen.value.set_files([_technical()])  # type: ignore[list-item]
+    page.set_input_files("#field-files-tech", [_technical()])  # type: ignore[list-item]
     tab_to(page, "[data-make-key]")
     keys.press("Space")
     page.locator("#key-check .sr-light-g").wait_for()
