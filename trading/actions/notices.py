@@ -24,7 +24,7 @@ from sealbid.policy import fingerprint
 from trading import facts, procedures
 from trading.models import Document, Lot, Notice, Tender
 from trading.rights import NOTICE_PUBLISH
-from trading.rules.lifecycle import Move, Stage, after
+from trading.rules.lifecycle import Move, after
 from trading.rules.timetable import Plan, require_lawful_timetable
 from trading.terms import Terms, parse_terms
 
@@ -237,11 +237,3 @@ def publish_text(
             record_id=recorded.record_id,
         )
     )
-
-
-def is_public(tender: Tender, now: datetime) -> bool:
-    return tender.published_at is not None and tender.published_at <= now
-
-
-def stages(tender: Tender) -> set[Stage]:
-    return {lot.stage for lot in tender.lots}
