@@ -1,0 +1,1 @@
+"""Analysis jobs: files, nightly run, training and reports. Heavy libraries load here and nowhere else."""
