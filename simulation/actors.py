@@ -10,6 +10,7 @@ from bidding.models import Bid, Opening, Seat
 from bidding.rules.states import OpeningState
 from evaluation.actions import awards, reports
 from evaluation.models import EvaluationReport
+from kernel.calendar import local_date
 from kernel.errors import Refusal
 from kernel.money import Money
 from sealbid import records
@@ -145,9 +146,11 @@ def _questions(year: Year, affair: Affair) -> Life:
     days = (tender.bids_close_at - year.now) / timedelta(days=1)
     for number in range(plan.questions + plan.moved):
         last = plan.moved and number == plan.questions
-        yield (
-            year.soon(60, 60 * 24 * days * 0.2) if not last else year.soon(60 * 24 * 4, 60 * 24 * days * 0.5)
+        # The last one is asked so late that its answer comes inside the statutory fifteen days.
+        soonest, latest = (
+            (60, 60 * 24 * days * 0.2) if not last else (60 * 24 * (days - 13), 60 * 24 * (days - 6))
         )
+        yield year.soon(max(60, soonest), max(120, latest))
         asker = year.dice.choice(year.world.bidders)
         question = year.ask(
             asker,
@@ -165,9 +168,9 @@ def _questions(year: Year, affair: Affair) -> Life:
 
 def _answer(year: Year, affair: Affair, question: Question, *, late: bool) -> None:
     what = "answers a question"
-    code = (
-        "" if affair.tender(year).bids_close_at - year.now > timedelta(days=17) else "clarification_too_late"
-    )
+    # Counted here by calendar dates alone, so that the rule's own counting is checked and not repeated.
+    gap = local_date(affair.tender(year).bids_close_at) - local_date(year.now)
+    code = "clarification_too_late" if gap.days < 15 else ""
     if late and affair.tender(year).bids_close_at > year.now:
         year.ask(
             affair.deal.buyer,
@@ -178,6 +181,8 @@ def _answer(year: Year, affair: Affair, question: Question, *, late: bool) -> No
             refused=(*_OVER, "clarification_too_late"),
             must_refuse=code,
         )
+        if not code:
+            return
         later = (year.now + timedelta(days=19)).replace(microsecond=0)
         moved = max(later, affair.tender(year).bids_close_at)
         year.count("deadline moved")

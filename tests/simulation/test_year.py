@@ -49,6 +49,7 @@ EXPECTED = {
     "two_objections_upheld": ("objection upheld", "lot awarded"),
     "fewer_than_three": ("lot failed fewer_than_three",),
     "all_rejected": ("lot failed all_rejected",),
+    "deadline_moves": ("deadline moved", "late refused"),
     "ill_expert": ("recused", "silent expert", "lot awarded"),
     "nobody_comes": ("too few custodians", "lot failed nothing_opened"),
     "low_price": ("abnormal price judged",),
