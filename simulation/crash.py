@@ -25,6 +25,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -308,7 +309,11 @@ def _until(ready: Callable[[], bool]) -> None:
 def _spawn(
     role: Callable[[Stage, Case, Callable[..., None]], None], stage: Stage, case: Case
 ) -> tuple[int, int]:
-    """Fork a process with a pipe for its acknowledgements."""
+    """Fork a process with a pipe for its acknowledgements.
+
+    No connection may cross the fork: closing SQLite's file in the child would touch locks and log of the parent's.
+    """
+    stage.reconnect()
     read_end, write_end = os.pipe()
     pid = os.fork()
     if not pid:
@@ -327,7 +332,11 @@ def _be(
         role(stage, case, _acknowledger(pipe))
         code = 0
     except BaseException as trouble:
-        os.write(pipe, json.dumps(["trouble", f"{role.__name__}: {trouble!r}"]).encode() + b"\n")
+        where = " < ".join(
+            f"{frame.name}:{frame.lineno}"
+            for frame in reversed(traceback.extract_tb(trouble.__traceback__)[-6:])
+        )
+        os.write(pipe, json.dumps(["trouble", f"{role.__name__}: {trouble!r} at {where}"]).encode() + b"\n")
     finally:
         os._exit(code)
 
