@@ -256,16 +256,22 @@ def openapi(_args: argparse.Namespace) -> int:
 
 
 APART = {
+    "redflags": "Compute eleven red flags over procurement records (OCDS).",
     "replay": "Walk historical sealed-bid auctions through the real code.",
     "simulate": "Run a simulated year and check every promise.",
 }
 """Words whose modules load only when they are used."""
+MODULES = {
+    "redflags": "supervision.redflags_command",
+    "replay": "simulation.replay",
+    "simulate": "simulation.run",
+}
 
 
 def _complete(one: argparse.ArgumentParser, word: str) -> None:
     from importlib import import_module
 
-    module = import_module({"replay": "simulation.replay", "simulate": "simulation.run"}[word])
+    module = import_module(MODULES[word])
     module.add_arguments(one)
     one.set_defaults(deed=module.run)
 

@@ -1,0 +1,87 @@
+"""Reads OCDS text: one release per line, or a JSON document with a package; bad lines are named and left out.
+
+Source: detection §6.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line nothing could be read from, and why."""
+
+    line: int
+    why: str
+
+
+def releases_of(text: Iterable[str], *, whole: bool = False) -> Iterator[dict[str, Any] | BadLine]:
+    """Releases in some lines.
+
+    Args:
+        text: the lines of a file.
+        whole: the file is one JSON document (a release, a package, or a list of either).
+
+    Each line may hold a release, a compiled release, a release package, a record or a record package.
+    """
+    if whole:
+        joined = "".join(text)
+        document = _parsed(joined, 1)
+        if not (isinstance(document, BadLine) and "\n" in joined.strip()):
+            yield from [document] if isinstance(document, BadLine) else _inside(document, 1)
+            return
+        text = joined.splitlines()
+    for number, line in enumerate(text, start=1):
+        if number == 1:
+            line = line.removeprefix("\ufeff")
+        if line.strip():
+            document = _parsed(line, number)
+            yield from [document] if isinstance(document, BadLine) else _inside(document, number)
+
+
+def _no_constant(word: str) -> object:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _parsed(text: str, line: int) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as problem:
+        return BadLine(line, f"not JSON: {problem}")
+
+
+def _inside(document: Any, line: int) -> Iterator[dict[str, Any] | BadLine]:
+    if isinstance(document, list):
+        for one in document:
+            yield from _inside(one, line)
+    elif not isinstance(document, dict):
+        yield BadLine(line, "neither a release nor a package")
+    elif isinstance(document.get("records"), list):
+        for record in document["records"]:
+            yield _compiled(record, line)
+    elif isinstance(document.get("compiledRelease"), dict):
+        yield document["compiledRelease"]
+    elif isinstance(document.get("releases"), list) and "tender" not in document:
+        if isinstance(document.get("ocid"), str):
+            yield _compiled(document, line)
+        else:
+            for release in document["releases"]:
+                yield from _inside(release, line)
+    elif isinstance(document.get("ocid"), str):
+        yield document
+    else:
+        yield BadLine(line, "a release without a text ocid")
+
+
+def _compiled(record: Any, line: int) -> dict[str, Any] | BadLine:
+    if isinstance(record, dict):
+        if isinstance(record.get("compiledRelease"), dict):
+            return record["compiledRelease"]
+        releases = record.get("releases")
+        if isinstance(releases, list) and len(releases) == 1 and isinstance(releases[0], dict):
+            return releases[0]
+    return BadLine(line, "a record without a compiled release")
