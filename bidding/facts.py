@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -157,6 +158,15 @@ class RecordSigned(Fact):
     name = "bidding.record.signed"
     org: UUID = private()
     remark: str = private(default="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionProlonged(Fact):
+    """An objection to the opening waits for its answer, so the session goes on."""
+
+    name = "bidding.session.prolonged"
+    open_objections: int
+    until_at: datetime
 
 
 Price = Money

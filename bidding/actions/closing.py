@@ -6,7 +6,7 @@ Source: spec sealing §8.1; 招标投标法 第二十八条; 实施条例 第四
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,22 +17,25 @@ from bidding import facts
 from bidding.actions.custody import newest_policy
 from bidding.models import Bid, Opening
 from bidding.rights import CLOSE
+from bidding.rules.opening import Windows, windows
 from bidding.rules.states import BidState, OpeningState
 from kernel.errors import NotNow
 from kernel.ledger import book, sequencer
 from kernel.work import Work
 from sealbid.policy import Policy
 from trading import actions as trading
+from trading.actions.notices import law_of
 from trading.models import Lot, Tender
+from trading.procedures import PROCEDURES
 from trading.rules.lifecycle import Move, Stage
-
-RELEASE_WINDOW = timedelta(minutes=30)
 
 
 def close_moment(tender: Any) -> datetime | None:
     """When a tender waits for its close: published, not stopped, some lot still tendering."""
     if tender.published_at is None or tender.suspended_at is not None or tender.terminated_at is not None:
         return None
+    if PROCEDURES[tender.procedure].live:
+        return None  # bidders register; what is sealed beside an auction closes with it
     waiting = any(lot.stage is Stage.TENDERING for lot in tender.lots)
     return tender.bids_close_at if waiting else None
 
@@ -104,7 +107,7 @@ def close_tender(work: Work, tender_id: UUID) -> Opening | None:
             close_size=size,
             close_root=root,
             closed_at=work.now,
-            window_until_at=work.now + RELEASE_WINDOW,
+            window_until_at=work.now + timers_of(tender, work.now).decryption,
             version=1,
         )
     )
@@ -131,6 +134,11 @@ def _drop_incomplete(work: Work, tender: Tender, bids: list[Bid]) -> set[str]:
             bid.state, bid.withdrawn_at = BidState.WITHDRAWN, work.now
             work.record(facts.BidLapsed(subject=bid.id, tender=tender.code, bid=bid.code))
     return late
+
+
+def timers_of(tender: Tender, now: datetime) -> Windows:
+    """The opening's windows by the edition the tender froze. Source: spec rules §3.2."""
+    return windows(law_of(tender, now))
 
 
 def opening_of(session: Session, tender_id: UUID) -> Opening | None:

@@ -5,7 +5,7 @@ Source: 招标投标法 第三十四条至第三十六条; 实施条例 第四�
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding import facts
-from bidding.actions.closing import opening_of
+from bidding.actions.closing import opening_of, timers_of
 from bidding.models import (
     Attendance,
     Bid,
@@ -35,8 +35,6 @@ from kernel.work import Work
 from trading import actions as trading
 from trading.models import Objection, Tender
 from trading.rules.lifecycle import Move, Stage
-
-OBJECTION_WINDOW = timedelta(minutes=10)
 
 
 def next_moment(opening: Any) -> datetime | None:
@@ -115,12 +113,15 @@ def confirm_opening(work: Work, tender_id: UUID) -> Opening:
         )
     )
     if unanswered:
-        opening.objections_until_at = work.now + OBJECTION_WINDOW
         if not work.actor.is_system:
             raise NotNow("objection_open", source="实施条例 第四十四条")
+        opening.objections_until_at = work.now + timers_of(tender, work.now).objections_least
         work.record(
-            facts.RecordSigned(
-                subject=tender_id, tender=tender.code, remark="objection open: session prolonged"
+            facts.SessionProlonged(
+                subject=tender_id,
+                tender=tender.code,
+                open_objections=unanswered,
+                until_at=opening.objections_until_at,
             )
         )
         return opening

@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from bidding import facts
-from bidding.actions.closing import bids_to_open, opening_of
+from bidding.actions.closing import bids_to_open, opening_of, timers_of
 from bidding.actions.draws import draw_coefficients
 from bidding.actions.releasing import enough_released, good_shares, header_of
 from bidding.actions.submission import block_key
@@ -357,10 +357,8 @@ def _revoke_unopened(work: Work, tender: Tender, bids: dict[UUID, Bid]) -> None:
 
 
 def _conclude(work: Work, tender: Tender, opening: Opening) -> None:
-    from bidding.actions.hall import OBJECTION_WINDOW
-
     opening.state, opening.opened_at = OpeningState.OPENED, work.now
-    opening.objections_until_at = work.now + OBJECTION_WINDOW
+    opening.objections_until_at = work.now + timers_of(tender, work.now).objections_least
     opening.version += 1
     parts = work.scalars(sa.select(OpenedPart).where(OpenedPart.tender_id == tender.id))
     failed = {part.bid_id for part in parts if not part.ok}

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+import sqlalchemy as sa
+
+from bidding.rules.states import OpeningState
+from kernel import timekeeper
 from kernel.ledger import sequencer
+from kernel.ledger.models import FactRow
 from kernel.rights import Role
 from tests.integration.bidding.deal import Deal
 from tests.support.house import House
@@ -87,8 +93,6 @@ def test_an_objection_in_the_hall_must_be_answered_before_the_record_is_confirme
     house.clock.move(opening.objections_until_at)
     unanswered = host.post(f"{address}/confirm")
     with house.read() as session:
-        import sqlalchemy as sa
-
         from trading.models import Objection
 
         objection = session.scalars(sa.select(Objection)).one()
@@ -103,6 +107,29 @@ def test_an_objection_in_the_hall_must_be_answered_before_the_record_is_confirme
     record = house.client().get(f"{address}/record.pdf")
     assert record.status_code == 200
     assert record.data.startswith(b"%PDF")
+
+
+def test_the_session_goes_on_by_itself_while_an_objection_waits_for_its_answer(
+    deal: Deal, house: House
+) -> None:
+    bids = deal.bids(3)
+    deal.close()
+    deal.release(1, 2, 3)
+    house.client(bids[0].bidder).post(f"/tenders/{deal.code}/opening/objections", data={"text": "少了一栏"})
+    first = deal.opening().objections_until_at
+    assert first is not None
+    house.clock.move(first)
+
+    timekeeper.keep_time(house.platform)
+
+    opening = deal.opening()
+    assert opening.state is OpeningState.OPENED
+    assert opening.objections_until_at == first + timedelta(minutes=10)
+    with house.read() as session:
+        prolonged = session.scalars(
+            sa.select(FactRow).where(FactRow.name == "bidding.session.prolonged")
+        ).one()
+    assert prolonged.body["open_objections"] == 1
 
 
 def test_nobody_else_sees_a_bid_or_a_seat(deal: Deal, house: House) -> None:
