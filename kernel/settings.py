@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class UnsafeSettings(SystemExit):
@@ -31,6 +32,10 @@ class Settings:
         base_url: how browsers and custodians reach the platform; also the passkey origin.
         witnesses: ``name vkey url`` lines; ``trust_policy`` the C2SP tlog-policy text derived from them.
         suite: the cipher suite of new policies; no installation changes it, the simulated year uses ``intl-0``.
+        live_url: where pages find the ``hall`` process, ``http(s)://host:port``; empty: on the page's own address.
+        hall_bind: ``host:port`` the ``hall`` process listens on; ``serve`` starts one when it is given.
+        live_connections_max: sockets one hall process takes; more are asked to come back later.
+        live_polling: offer long polling where a network forbids websockets; the web process answers it.
         proxies: how many reverse proxies in front set ``X-Forwarded-*``; 0 believes none of these headers.
     """
 
@@ -44,6 +49,10 @@ class Settings:
     blobs_url: str = ""
     blobs_mirror_url: str = ""
     redis_url: str = ""
+    live_url: str = ""
+    hall_bind: str = ""
+    live_connections_max: int = 20_000
+    live_polling: bool = False
     smtp_url: str = ""
     mail_from: str = "noreply@sunroad.example"
     witnesses: tuple[tuple[str, str, str], ...] = ()
@@ -128,6 +137,10 @@ class Settings:
             blobs_url=env.get("SUNROAD_BLOBS_URL", ""),
             blobs_mirror_url=env.get("SUNROAD_BLOBS_MIRROR_URL", ""),
             redis_url=env.get("SUNROAD_REDIS_URL", ""),
+            live_url=env.get("SUNROAD_LIVE_URL", "").rstrip("/"),
+            hall_bind=env.get("SUNROAD_HALL_BIND", ""),
+            live_connections_max=whole("LIVE_CONNECTIONS_MAX", 20_000, least=1),
+            live_polling=env.get("SUNROAD_LIVE_POLLING", "") == "1",
             smtp_url=env.get("SUNROAD_SMTP_URL", ""),
             mail_from=env.get("SUNROAD_MAIL_FROM", "noreply@sunroad.example"),
             witnesses=tuple(witnesses),
@@ -147,6 +160,12 @@ class Settings:
                 if key.startswith("SUNROAD_S3_")
             },
         )
+        if settings.live_url and urlsplit(settings.live_url).scheme not in ("http", "https"):
+            troubles.append("SUNROAD_LIVE_URL must begin with http:// or https://")
+        if production and settings.live_url.startswith("http://"):
+            troubles.append("SUNROAD_LIVE_URL must begin with https://: the session's cookie travels to it")
+        if settings.hall_bind and not settings.hall_bind.rpartition(":")[2].isdigit():
+            troubles.append(f"SUNROAD_HALL_BIND must be host:port, not {settings.hall_bind!r}")
         if production and settings.clock_offset_s:
             troubles.append("SUNROAD_CLOCK_OFFSET_S is for demonstrations only")
         if troubles:
