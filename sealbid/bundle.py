@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any, BinaryIO, Self
 
 from sealbid import jcs
@@ -29,6 +30,7 @@ PIECE_BYTES = 1 << 20
 
 _FIELDS = {"v", "tender", "lot", "bid", "part", "policy", "hb", "bk", "nonce", "bidder", "opening", "files"}
 _AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,8})?")
+FEN, PRICE_BOUND = Decimal("0.01"), Decimal(10) ** 15
 _MEDIA = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,127}")
 
 Signer = Callable[[dict[str, Any]], SignatureObject]
@@ -291,6 +293,24 @@ def require_own_manifest(bundle: Bundle, header: Header, *, trust: Trust) -> Non
         if said != is_so:
             raise SealError("manifest_other_envelope", f"The manifest names another {field}.", field=field)
     trust.require_signed(bundle.signature, MANIFEST, manifest.to_json(), by=manifest.bidder_uscc)
+
+
+def price_of(opening: Mapping[str, Any]) -> Decimal:
+    """The price an opening list announces, in yuan: positive, in CNY, whole fen.
+
+    Raises:
+        SealError: ``price_unreadable``.
+
+    Source: spec sealing §5 (``opening`` of the price part).
+    """
+    try:
+        price = Decimal(str(opening["price"]))
+    except (KeyError, InvalidOperation) as problem:
+        raise SealError("price_unreadable", "The opening list has no readable price.") from problem
+    sound = opening.get("currency", "CNY") == "CNY" and price.is_finite() and 0 < price < PRICE_BOUND
+    if not sound or price != price.quantize(FEN):
+        raise SealError("price_unreadable", "The price is not a positive amount of CNY in whole fen.")
+    return price
 
 
 def padded_size(size: int) -> int:

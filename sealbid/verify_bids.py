@@ -15,6 +15,8 @@ from sealbid.policy import Policy, fingerprint, require_sound_policy
 from sealbid.records import Json, RecordType, parse_ts
 from sealbid.signatures import SignatureObject
 
+TERMINATED = "trading.tender.terminated"
+
 
 def check_policy(case: Case, report: Report) -> None:
     """The policy in force is logged, chained to its predecessors, sound, and signed by its custodians."""
@@ -72,7 +74,7 @@ def check_bids(case: Case, report: Report) -> None:
     if case.of_type(RecordType.TENDER_CLOSE):
         report.check("the closing lists every bid and no other", lambda: _require_close(case))
     elif case.of_type(RecordType.BID_COMMIT):
-        report.fail("the closing", SealError("close_missing", "bids were committed but never closed"))
+        report.check("no closing, because the tender was terminated", lambda: _require_terminated(case))
 
 
 def commit_of(case: Case, bid: object) -> tuple[int, Json]:
@@ -161,6 +163,22 @@ def closing_of(case: Case, close: int, grace_s: int) -> Json:
         "tender": case.tender,
         **{key: sorted(v, key=lambda b: str(b["bid"])) for key, v in lists.items()},
     }
+
+
+def _require_terminated(case: Case) -> str:
+    """Committed bids without a closing: lawful only where the tender was terminated first and nothing was opened."""
+    ends = [index for index, record in case.records.items() if record["body"].get("fact") == TERMINATED]
+    if not ends:
+        raise SealError("close_missing", "bids were committed but never closed")
+    end = min(ends)
+    if parse_ts(case.records[end]["ts"]) >= case.policy.opening:
+        raise SealError("close_missing", "the tender was terminated only after its bids were due")
+    touched = [RecordType.SHARE_RELEASE, RecordType.BID_OPEN]
+    if any(case.of_type(kind) for kind in touched) or case.evidence.under("containers"):
+        raise SealError("open_stranger", "bids of a terminated tender were opened")
+    if late := [index for index, _ in case.of_type(RecordType.BID_COMMIT) if index > end]:
+        raise SealError("close_missing", f"leaf {late[0]} commits a bid after the end")
+    return f"terminated at leaf {end}; every bid stays sealed"
 
 
 def _require_close(case: Case) -> str:

@@ -21,6 +21,8 @@ from sealbid.verify_bids import commit_of, policies, policy_of
 PUBLIC_PART = "price"
 PLAIN_BYTES_MAX = 64 << 20
 OPENED = "opened"
+OTHER_BIDDER = "void:manifest_other_bidder"
+"""Which account handed a bid in stands in no record, so nobody else can check this ground."""
 
 
 def check_opening(case: Case, report: Report) -> None:
@@ -134,9 +136,13 @@ def _require_opened(case: Case, bid: str, part: str, root: str) -> str:
     try:
         opened = _open(case, commit, header, data, shares)
     except SealError as error:
+        if verdict == OTHER_BIDDER and error.code == "signer_unknown":
+            return f"void on the platform's word: not signed by any bidder of this tender{remark}"
         if verdict != f"void:{error.code}":
             raise
         return f"void as announced ({error.code}){remark}"
+    if verdict == OTHER_BIDDER:
+        return f"void on the platform's word: signed by {opened.manifest.bidder_uscc}, handed in by another account"
     if verdict != OPENED:
         raise SealError("open_verdict", f"announced as {verdict}, but it opens")
     manifest = opened.manifest
@@ -183,6 +189,8 @@ def _open(
     bundle.require_own_manifest(found, header, trust=case.actors(at))
     if found.manifest.bk != unb64(body["bk"], 32) or found.manifest.lot != body["lot"]:
         raise SealError("manifest_other_envelope", "the manifest names another bid key or lot")
+    if part == PUBLIC_PART:
+        bundle.price_of(found.manifest.opening)
     return found
 
 

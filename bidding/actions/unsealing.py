@@ -9,7 +9,6 @@ import hashlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from typing import Any, BinaryIO
 from uuid import UUID
 
@@ -196,10 +195,13 @@ def _decrypt(
         )
         plain_file.seek(0)
         found = bundles.read(out, sink, size_max=platform.settings.upload_bytes_max)
+    org = session.get_one(Organization, bid.org_id)
+    if found.manifest.bidder_uscc != org.uscc:
+        raise SealError("manifest_other_bidder", "Another bidder's manifest.", field="bidder")
     bundles.require_own_manifest(found, header, trust=_bidder_trust(platform, session, bid))
     _require_this_bid(session, bid, found.manifest)
     if part.part == "price":
-        finding.price = _price(found.manifest.opening)
+        finding.price = Money.from_yuan(str(bundles.price_of(found.manifest.opening)))
     for index, spool in spools:
         spool.seek(0)
         key = f"opened/{bid.code}/{part.part}/{index:04d}"
@@ -219,27 +221,15 @@ def _bidder_trust(platform: Platform, session: Session, bid: Bid) -> Trust:
 
 
 def _require_this_bid(session: Session, bid: Bid, manifest: bundles.Manifest) -> None:
-    """Refuse another bidder's manifest, lot or key under this bid (spec sealing §13 T14)."""
-    org = session.get_one(Organization, bid.org_id)
+    """Refuse another lot or key under this bid (spec sealing §13 T14)."""
     lot = session.get_one(Lot, bid.lot_id)
     pairs = {
-        "bidder": (manifest.bidder_uscc, org.uscc),
         "bk": (manifest.bk, bid.bk),
         "lot": (manifest.lot, str(lot.number)),
     }
     for name, (said, is_so) in pairs.items():
         if said != is_so:
             raise SealError("manifest_other_bid", f"The manifest names another {name}.", field=name)
-
-
-def _price(opening: Any) -> Money:
-    try:
-        amount = Decimal(str(opening["price"]))
-        if opening.get("currency", "CNY") != "CNY" or amount <= 0:
-            raise SealError("price_unreadable", "The price is not a positive amount in CNY.")
-        return Money.from_yuan(str(opening["price"]))
-    except (KeyError, InvalidOperation, ValueError) as problem:
-        raise SealError("price_unreadable", "The opening list has no readable price.") from problem
 
 
 def opening_order(close_root: bytes, code: str) -> bytes:

@@ -11,8 +11,11 @@ import pytest
 
 from kernel.errors import NotNow
 from kernel.ledger import sequencer, trust
+from kernel.money import Money
 from sealbid.verify import verify_evidence
+from simulation import deal as moves
 from supervision.evidence import export_evidence
+from trading import actions as trading
 
 
 def verified(package: bytes, folder: Path, trusted: str | None) -> tuple[int, list[str]]:
@@ -108,3 +111,74 @@ def test_a_lot_with_too_few_bids_stays_sealed_beside_one_that_is_awarded(city: A
     )
 
     assert (code, [line for line in lines if line.startswith("FAIL")]) == (0, [])
+
+
+def _bid(city: Any, deal: Any, bidder: Any, price: str = "62000000", **items: object) -> str:
+    offer = moves.Offer(lot=1, price=Money.from_yuan(price), items=items)
+    return moves.bid(city.world, deal, bidder, offer)
+
+
+def test_bids_of_a_terminated_tender_stay_sealed_and_its_package_says_so(city: Any, tmp_path: Path) -> None:
+    deal = city.tender("bids_in")
+    with city.world.begin(deal.buyer) as work:
+        trading.terminate_tender(work, deal.tender_id, "规划调整")
+    city.world.sequence()
+    package = export_evidence(city.house.platform, deal.tender_id)
+
+    code, lines = verified(package, tmp_path, trust.trust_text(city.house.settings))
+
+    assert (code, [line for line in lines if line.startswith("FAIL")]) == (0, [])
+    assert any("terminated at leaf" in line for line in lines)
+
+
+def test_bids_that_were_never_closed_are_a_finding_unless_the_tender_was_terminated(
+    city: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal = city.tender("bids_in")
+    with city.world.begin(deal.buyer) as work:
+        trading.terminate_tender(work, deal.tender_id, "规划调整")
+    city.world.sequence()
+    package = export_evidence(city.house.platform, deal.tender_id)
+    monkeypatch.setattr("sealbid.verify_bids.TERMINATED", "trading.tender.forgotten")
+
+    code, lines = verified(package, tmp_path, trust.trust_text(city.house.settings))
+
+    assert code == 1
+    assert any("close_missing" in line or "never closed" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("items", "why"), [({"price": "0"}, "price_unreadable"), ({"currency": "USD"}, "price_unreadable")]
+)
+def test_a_bid_without_a_readable_price_is_void_for_everybody(
+    city: Any, tmp_path: Path, items: dict[str, str], why: str
+) -> None:
+    deal = city.tender("bids_in")
+    _bid(city, deal, city.world.bidders[5], **items)
+    for step in ("closed", "opened"):
+        getattr(city, f"_{step}")(deal, 5)
+        city.world.sequence()
+    package = export_evidence(city.house.platform, deal.tender_id)
+
+    code, lines = verified(package, tmp_path, trust.trust_text(city.house.settings))
+
+    assert (code, [line for line in lines if line.startswith("FAIL")]) == (0, [])
+    assert any(f"void as announced ({why})" in line for line in lines)
+
+
+def test_another_bidders_manifest_is_void_and_the_package_says_on_whose_word(
+    city: Any, tmp_path: Path
+) -> None:
+    deal = city.tender("bids_in")
+    signer, other = city.world.bidders[5], city.world.bidders[6]
+    offer = moves.Offer(lot=1, price=Money.from_yuan("62000000"))
+    moves.submit(city.world, deal, other, moves.seal_offer(city.world, deal, signer, offer))
+    for step in ("closed", "opened"):
+        getattr(city, f"_{step}")(deal, 5)
+        city.world.sequence()
+    package = export_evidence(city.house.platform, deal.tender_id)
+
+    code, lines = verified(package, tmp_path, trust.trust_text(city.house.settings))
+
+    assert (code, [line for line in lines if line.startswith("FAIL")]) == (0, [])
+    assert any("on the platform's word" in line for line in lines)
