@@ -1,0 +1,260 @@
+"""The one place that decides what each party may see of an auction while it runs and afterwards.
+
+A view is a function of what the matrix and the printed options show and of nothing else: neither its contents nor
+its existence, size or moment depends on a hidden fact. No view holds the state's version or the place of an offer
+among all offers, which would tell how many there are; whoever sends news numbers them per audience.
+
+Source: rules §4.2 (matrix), §4.4 (hidden end), §4.5 step 9; 最高法网络司法拍卖规定 第八条.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bidding.rules.auction.state import OPEN, OVER, Kind, Seat, Stage, State, Taken
+from bidding.rules.auction.terms import AfterEnd, Basis, PricesShown, RankShown
+from bidding.rules.auction.values import Plain, instant_text, money_text
+
+
+@dataclass(frozen=True, slots=True)
+class Bidder:
+    """A bidder by his plate."""
+
+    plate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Buyer, seller, agent, or whoever runs the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supervisor:
+    """The supervising authority."""
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """Everybody else."""
+
+
+Viewer = Bidder | Host | Supervisor | Public
+
+
+@dataclass(frozen=True, slots=True)
+class _Sees:
+    """What one audience may see now."""
+
+    best: bool
+    prices: PricesShown
+    bidders: bool
+    offers: bool
+    kinds: bool = False
+
+
+_NOTHING = _Sees(best=False, prices=PricesShown.NONE, bidders=False, offers=False)
+_ALL = _Sees(best=True, prices=PricesShown.PLATES, bidders=True, offers=True, kinds=True)
+
+
+def audience(state: State, viewer: Viewer) -> str:
+    """A key: viewers with the same key get byte-identical snapshots and news."""
+    return type(viewer).__name__.lower()
+
+
+def _sees(state: State, viewer: Viewer) -> _Sees:
+    shown = state.terms.visible
+    if state.stage in OVER:
+        inside = isinstance(viewer, (Supervisor, Host))
+        return _ALL if inside or shown.after_end is AfterEnd.ALL else _NOTHING
+    if isinstance(viewer, Bidder):
+        return _Sees(shown.best, shown.prices, shown.count, shown.prices is not PricesShown.NONE)
+    live = shown.public_live
+    prices = PricesShown.PLATES if live else PricesShown.NONE
+    counts = isinstance(viewer, Supervisor)
+    return _Sees(live, prices, counts, counts or live)
+
+
+def snapshot(state: State, viewer: Viewer) -> Plain:
+    """Everything this viewer's audience may see, as plain JSON. What is his alone comes from ``private``."""
+    sees = _sees(state, viewer)
+    plain = _head(state, viewer, sees)
+    plain["list"] = _listed(state, sees, 0)
+    return plain
+
+
+def news(before: State, after: State, viewer: Viewer) -> Plain | None:
+    """What changed for this viewer's audience: changed entries of the snapshot, and new entries of ``list``.
+
+    ``list`` is appended to; when ``relist`` is true it starts anew. None: send nothing, not even an empty message.
+    """
+    if before is after:
+        return None
+    then, now = _sees(before, viewer), _sees(after, viewer)
+    old, new = _head(before, viewer, then), _head(after, viewer, now)
+    told = {name: value for name, value in new.items() if old[name] != value}
+    if then.prices is not now.prices or then.kinds != now.kinds:
+        told["relist"], told["list"] = True, _listed(after, now, 0)
+    elif len(after.offers) > len(before.offers) and (fresh := _listed(after, now, len(before.offers))):
+        told["list"] = fresh
+    return told or None
+
+
+def _head(state: State, viewer: Viewer, sees: _Sees) -> Plain:
+    """The entries of a snapshot beside the list; always the same names."""
+    end, start = state.shown_ends_at, state.starts_at
+    best = state.best if sees.best else None
+    return {
+        "stage": state.stage.value,
+        "starts_at": None if start is None else instant_text(start),
+        "ends_at": None if end is None else instant_text(end),
+        "extensions": state.extensions,
+        "round": state.round,
+        "best": None if best is None else _entry(best, sees),
+        "next": _next(state) if sees.best and state.terms.basis is Basis.BEST else None,
+        "bidders": len(state.seats) if sees.bidders else None,
+        "offers": len(state.offers) if sees.offers else None,
+        "stopped": _stopped(state),
+        "result": _result(state, viewer),
+    }
+
+
+def _next(state: State) -> str | None:
+    """The least good price that would be taken from somebody who does not lead."""
+    from bidding.rules.auction.opens import least
+
+    if state.stage not in OPEN or state.terms.step is None:
+        return None
+    minor = least(state, Seat(""))
+    return f"{minor // 100}.{minor % 100:02d}" if minor > 0 else None
+
+
+def _stopped(state: State) -> Plain | None:
+    old = state.stopped
+    if old is None:
+        return None
+    until = None if old.resumes_at is None else instant_text(old.resumes_at)
+    return {"reason": old.reason, "resumes_at": until}
+
+
+def _result(state: State, viewer: Viewer) -> Plain | None:
+    made = state.outcome
+    if made is None:
+        return None
+    inside = isinstance(viewer, (Supervisor, Host))
+    tells_reserve = inside or state.terms.listing is not None or state.terms.visible.public_live
+    reason = made.reason
+    if reason == "reserve_not_met" and not tells_reserve:
+        reason = "no_result"
+    plain: Plain = {
+        "outcome": made.outcome.value,
+        "reason": reason,
+        "winner": made.winner,
+        "price": None if made.price is None else money_text(made.price),
+        "reserve_met": made.reserve_met if tells_reserve and not isinstance(viewer, Public) else None,
+    }
+    if inside or state.terms.visible.after_end is AfterEnd.ALL:
+        plain["ranking"] = [[plate, money_text(price)] for plate, price in made.ranking]
+        plain["points"] = [list(pair) for pair in made.points]
+    return plain
+
+
+def _entry(taken: Taken, sees: _Sees) -> Plain:
+    plain: Plain = {"amount": money_text(taken.amount), "at": instant_text(taken.recv_at)}
+    if sees.prices is PricesShown.PLATES:
+        plain["plate"] = taken.plate
+        # That the core offered for somebody's standing limit is his own affair until the end.
+        plain["kind"] = taken.kind.value if sees.kinds or taken.kind is not Kind.LIMIT else Kind.OFFER.value
+    return plain
+
+
+def _listed(state: State, sees: _Sees, since: int) -> list[Any]:
+    if sees.prices is PricesShown.NONE:
+        return []
+    count = len(state.offers)
+    if count - since <= 8:
+        return [_entry(state.offers[n], sees) for n in range(since, count)]
+    return [_entry(one, sees) for one in state.offers[since:]]
+
+
+# What is one bidder's own ----------------------------------------------------------------------------------------
+
+
+def private(before: State | None, after: State, plate: str) -> Plain | None:
+    """What changed for this bidder alone: his own offers, his place as far as printed, his next price, his limit.
+
+    ``before`` None gives all of it (for a snapshot); otherwise None means: send nothing.
+    """
+    if before is after:
+        return None
+    new = _own(after, plate)
+    if before is None:
+        new["own"] = [_mine(one) for one in after.offers if one.plate == plate]
+        return new
+    old = _own(before, plate)
+    told = {name: value for name, value in new.items() if old[name] != value}
+    fresh = after.seats[plate].count - (before.seats[plate].count if plate in before.seats else 0)
+    if fresh > 0:
+        recent = (one for one in after.offers[len(before.offers) :] if one.plate == plate)
+        told["own"] = [_mine(one) for one in recent]
+    return told or None
+
+
+def _own(state: State, plate: str) -> Plain:
+    seat = state.seats.get(plate)
+    if seat is None:
+        return {"rank": None, "next": None, "limit": None, "willing": None, "inside": None}
+    return {
+        "rank": _rank(state, seat),
+        "next": _own_next(state, seat),
+        "limit": None if seat.limit is None else money_text(seat.limit),
+        "willing": seat.willing,
+        "inside": seat.inside,
+    }
+
+
+def _mine(taken: Taken) -> Plain:
+    """An own offer; its place among all offers is not told."""
+    return {
+        "nr": taken.nr,
+        "amount": money_text(taken.amount),
+        "at": instant_text(taken.recv_at),
+        "kind": taken.kind.value,
+        "round": taken.round,
+    }
+
+
+def _own_next(state: State, seat: Seat) -> str | None:
+    from bidding.rules.auction.opens import least
+
+    if state.terms.basis is not Basis.OWN or state.stage not in OPEN or state.terms.step is None:
+        return None
+    minor = least(state, seat)
+    return f"{minor // 100}.{minor % 100:02d}" if minor > 0 else None
+
+
+def _rank(state: State, seat: Seat) -> int | bool | None:
+    """His place: exact (1 …), within the first three (1–3 or false), best or not, or nothing. Source: rules §4.2."""
+    shown = RankShown.EXACT if state.stage in OVER else state.terms.visible.rank
+    if shown is RankShown.NONE or seat.last is None or not state.standing:
+        return None
+    if shown is RankShown.BEST_OR_NOT:
+        return state.standing[0][3] == seat.plate
+    place = next((n for n, rung in enumerate(state.standing, 1) if rung[3] == seat.plate), None)
+    if shown is RankShown.TOP_THREE:
+        return place if place is not None and place <= 3 else False
+    return place
+
+
+__all__ = [
+    "Bidder",
+    "Host",
+    "Public",
+    "Stage",
+    "Supervisor",
+    "Viewer",
+    "audience",
+    "news",
+    "private",
+    "snapshot",
+]
