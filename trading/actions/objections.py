@@ -12,8 +12,9 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from kernel import calendar as calendars
-from kernel.calendar import local_date
+from kernel.calendar import Calendar
 from kernel.errors import NotFound, NotNow, NotValid
+from kernel.rulebook import Rulebook
 from kernel.work import Work
 from trading import facts
 from trading.actions.clarifications import require_text
@@ -21,9 +22,11 @@ from trading.actions.lots import open_objections, resume_tender, suspend_tender
 from trading.actions.notices import law_of, publish_text
 from trading.models import Lot, Objection, Tender
 from trading.rights import OBJECT, OBJECTION_ANSWER
+from trading.rules import objections as rules
 from trading.rules.lifecycle import Move, Stage
+from trading.rules.objections import Effect, Matter, Window
 
-MATTERS = ("documents", "opening", "result")
+MATTERS = (Matter.DOCUMENTS, Matter.OPENING, Matter.RESULT)
 
 
 def file_objection(
@@ -49,11 +52,11 @@ def file_objection(
         raise NotFound("not_found", thing="tender", id=str(tender_id))
     if matter not in MATTERS:
         raise NotValid("objection_matter", field="matter", choices=list(MATTERS))
-    text = require_text(text, "text")
+    text, about = require_text(text, "text"), Matter(matter)
     lot = work.lock(Lot, lot_id) if lot_id else None
     law, calendar = law_of(tender, work.now), calendars.official()
-    timely = _in_time(work, tender, lot, matter) if in_time is None else in_time
-    answer_by = law["objection_answer_days_max"]
+    filing = rules.file(law, about, _window(law, calendar, tender, lot, about), work.now, calendar=calendar)
+    timely = filing.in_time if in_time is None else in_time
     assert work.actor.org_id is not None
     objection = work.add(
         Objection(
@@ -65,7 +68,7 @@ def file_objection(
             text=text,
             in_time=timely,
             filed_at=work.now,
-            due_at=calendar.closes_at(local_date(work.now), answer_by.period),
+            due_at=filing.answer.due_at,
         )
     )
     recorded = work.record(
@@ -81,38 +84,25 @@ def file_objection(
         )
     )
     objection.record_id = recorded.record_id
-    if timely and matter != "opening":
+    if rules.effect(law, about, in_time=timely) in (Effect.SUSPEND, Effect.HOLD_CONTRACT):
         suspend_tender(work, tender.id, "objection", by_law=True)
     return objection
 
 
-def _in_time(work: Work, tender: Tender, lot: Lot | None, matter: str) -> bool:
-    law, calendar = law_of(tender, work.now), calendars.official()
-    if matter == "documents":
-        if limit := law.get("document_objection_days_min"):
-            return local_date(work.now) <= calendar.at_least_before(
-                local_date(tender.bids_close_at), limit.period
-            )
-        challenge = law.get("challenge_days_max")
-        if challenge is None:  # a regime without a row of its own (SM): in time while bids can still change
-            return work.now < tender.bids_close_at
-        end = calendar.closes_at(local_date(tender.documents_until_at), challenge.period)
-        return work.now < end
-    if matter == "result":
-        return _result_in_time(work, tender, lot)
-    return False
-
-
-def _result_in_time(work: Work, tender: Tender, lot: Lot | None) -> bool:
-    lots = [lot] if lot else list(tender.lots)
-    ends: list[datetime] = [one.standstill_until_at for one in lots if one.standstill_until_at is not None]
+def _window(law: Rulebook, calendar: Calendar, tender: Tender, lot: Lot | None, matter: Matter) -> Window:
+    """Until when an objection is in time, counted from the instants this tender stored."""
+    if matter is not Matter.RESULT:
+        return rules.window(
+            law,
+            matter,
+            calendar=calendar,
+            closes_at=tender.bids_close_at,
+            anchor_at=tender.documents_until_at,
+        )
+    ends = [one.standstill_until_at for one in ([lot] if lot else tender.lots) if one.standstill_until_at]
     if not ends:
         raise NotNow("objection_too_early", source="实施条例 第五十四条")
-    law = law_of(tender, work.now)
-    end = max(ends)
-    if challenge := law.get("challenge_days_max"):
-        end = calendars.official().closes_at(local_date(end), challenge.period)
-    return work.now < end
+    return rules.window(law, matter, calendar=calendar, anchor_at=max(ends), ends_at=max(ends))
 
 
 def answer_objection(work: Work, objection_id: UUID, answer: str, *, upheld: bool) -> Objection:
