@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,9 @@ def settings_from_env() -> Settings:
 
 
 def serve(args: argparse.Namespace) -> int:
-    """Run web, timekeeper, courier and sequencer; with --demo also the city, its custodians and witnesses."""
+    """Run web, timekeeper, courier and sequencer, and the hall where SUNROAD_HALL_BIND names its place; with
+    --demo also the city, its custodians and witnesses.
+    """
     import serving
     from kernel.jobs import JOBS
 
@@ -41,6 +44,8 @@ def serve(args: argparse.Namespace) -> int:
     crew = serving.Crew()
     for name in JOBS:
         crew.start(name, serving.job(settings, name))
+    if settings.hall_bind:
+        crew.start("hall", serving.hall(settings))
     crew.start_web(
         serving.Web(settings, host=args.host, port=args.port, threads=args.threads, workers=args.workers)
     )
@@ -57,14 +62,16 @@ def _serve_demo(args: argparse.Namespace) -> int:
         (
             p
             for p in range(args.port, args.port + 200, 10)
-            if all(serving.port_free(HOST, p + n) for n in range(4))
+            if all(serving.port_free(HOST, p + n) for n in range(5))
         ),
         None,
     )
     if port is None:
-        print(f"no four free ports from {args.port} on; choose others with --port", file=sys.stderr)
+        print(f"no five free ports from {args.port} on; choose others with --port", file=sys.stderr)
         return 1
     demo = demos.open_demo(folder, port)
+    at = f"{HOST}:{port + 4}"
+    demo = replace(demo, settings=replace(demo.settings, live_url=f"http://{at}", hall_bind=at))
     if args.reset or not demo.ready.exists():
         demo.ready.unlink(missing_ok=True)
         print("Building the demonstration city (once) …", flush=True)
@@ -77,6 +84,7 @@ def _serve_demo(args: argparse.Namespace) -> int:
         crew.start(f"witness {number + 1}", _witness(demo, number))
     for name in JOBS:
         crew.start(name, serving.job(demo.settings, name))
+    crew.start("hall", serving.hall(demo.settings))
     crew.start_web(serving.Web(demo.settings, host=HOST, port=port, threads=args.threads, workers=1))
     crew.start("custodians", _keepers(demo))
     if serving.wait_for(HOST, port):
@@ -129,7 +137,7 @@ def _welcome(demo: Demo) -> None:
 
 
 def run_job(args: argparse.Namespace) -> int:
-    """Run one of the loops beside the web alone: timekeeper, courier or sequencer."""
+    """Run one of the processes beside the web alone: timekeeper, courier, sequencer or hall."""
     import signal
 
     import serving
@@ -138,7 +146,14 @@ def run_job(args: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    JOBS[args.name](serving.platform_of(settings_from_env()), stop)
+    settings = settings_from_env()
+    if args.name == "hall":
+        if not settings.hall_bind:
+            print("SUNROAD_HALL_BIND is missing: host:port to listen on", file=sys.stderr)
+            return 2
+        serving.hall(settings)(stop)
+    else:
+        JOBS[args.name](serving.platform_of(settings), stop)
     return 0
 
 
@@ -243,7 +258,6 @@ def keys(_args: argparse.Namespace) -> int:
 def openapi(_args: argparse.Namespace) -> int:
     """Print the OpenAPI document of the API."""
     import tempfile
-    from dataclasses import replace
 
     from app import create_app
     from simulation.demo import open_demo
@@ -299,12 +313,12 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
         "--port",
         type=int,
         default=8080,
-        help="port to listen on (the demonstration also takes the next three)",
+        help="port to listen on (the demonstration also takes the next four)",
     )
     one.add_argument("--threads", type=int, default=32, help="threads of a web worker")
     one.add_argument("--workers", type=int, default=1, help="web workers")
     one = add("job", run_job)
-    one.add_argument("name", choices=["timekeeper", "courier", "sequencer"])
+    one.add_argument("name", choices=["timekeeper", "courier", "sequencer", "hall"])
     one = add("first-operator", first_operator)
     one.add_argument("--org", required=True, help="name of the trading centre")
     one.add_argument("--uscc", required=True, help="its unified social credit code")

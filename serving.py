@@ -65,6 +65,24 @@ def job(settings: Settings, name: str) -> Child:
     return lambda stop: JOBS[name](platform_of(settings), stop)
 
 
+def hall(settings: Settings) -> Child:
+    """The live rooms as a child process: the same application, its sockets on a loop of their own.
+
+    Listens on ``settings.hall_bind``.
+    """
+
+    def run(stop: threading.Event) -> None:
+        from kernel.live.engine import raise_file_limit
+        from kernel.live.lean import LeanLive
+
+        raise_file_limit()
+        sys.setswitchinterval(0.0005)  # a thread that waits for the database must not hold the loop up
+        app = create_app(settings)
+        LeanLive(app, app.extensions["sunroad"], settings.hall_bind).serve(stop)
+
+    return run
+
+
 class Crew:
     """Child processes that live and die together.
 

@@ -41,7 +41,14 @@ def without_trusted_types() -> None:
     g.content_policy = RELAXED_POLICY
 
 
-def init_app(app: Flask, *, https: bool) -> None:
+def _connecting(policy: str, live_url: str) -> str:
+    """The policy of pages that may also open sockets at the hall's own address."""
+    if not live_url:
+        return policy
+    return policy.replace("connect-src 'self'", f"connect-src 'self' {live_url.replace('http', 'ws', 1)}")
+
+
+def init_app(app: Flask, *, https: bool, live_url: str = "") -> None:
     @app.before_request
     def number() -> None:
         given = request.headers.get("X-Request-ID", "")
@@ -53,7 +60,8 @@ def init_app(app: Flask, *, https: bool) -> None:
     @app.after_request
     def harden(response: Response) -> Response:
         headers = response.headers
-        headers.setdefault("Content-Security-Policy", g.get("content_policy", CONTENT_POLICY))
+        policy = _connecting(g.get("content_policy", CONTENT_POLICY), live_url)
+        headers.setdefault("Content-Security-Policy", policy)
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "same-origin")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")

@@ -60,7 +60,7 @@ def prepare(app: Flask, platform: Platform, *, csrf: bool = True) -> None:
         RATELIMIT_HEADERS_ENABLED=True,
         RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
     )
-    headers.init_app(app, https=https)
+    headers.init_app(app, https=https, live_url=settings.live_url)
     i18n.init_app(app)
     static.init_app(app)
     shell.init_app(app)

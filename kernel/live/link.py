@@ -1,0 +1,219 @@
+"""One socket of the hall: a file descriptor with a reader in the event loop, no greenlet, no thread and no queue."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from kernel.live import frames
+from kernel.live.channel import MESSAGE_BYTES_MAX, Connection
+from kernel.live.frames import Inbox, Violation
+from kernel.rights import ANONYMOUS, Actor
+
+if TYPE_CHECKING:
+    from kernel.live.engine import Engine
+
+READ_BYTES = 16 << 10
+
+
+class Link:
+    """A connection after ``accept``. Everything here happens in the thread of the loop.
+
+    Attributes:
+        actor: who is behind it; looked up at the handshake, checked again by the sweeper.
+        rooms: the rooms it hears. joined: channel → what it joined as.
+        silent: a ping went out and nothing has come in since.
+    """
+
+    __slots__ = (
+        "_inbox",
+        "_offset",
+        "_out",
+        "_reader",
+        "_writer",
+        "actor",
+        "bucket",
+        "checked_at",
+        "engine",
+        "fd",
+        "head",
+        "joined",
+        "lang",
+        "namespaces",
+        "opened_at",
+        "pending",
+        "refilled_at",
+        "rooms",
+        "sid",
+        "silent",
+        "slot",
+        "strikes",
+        "tokens",
+    )
+
+    def __init__(self, engine: Engine, fd: int, sid: str, slot: int) -> None:
+        now = time.monotonic()
+        self.engine = engine
+        self.fd = fd
+        self.sid = sid
+        self.slot = slot
+        self.head: Any = (
+            b""  # bytes of the request until it is whole, then what a request context needs of it
+        )
+        self.actor: Actor = ANONYMOUS
+        self.lang = "zh-CN"
+        self.joined: dict[str, Connection] = {}
+        self.rooms: set[str] = set()
+        self.namespaces: tuple[str, ...] = ()
+        self.silent = False
+        self.strikes = 0
+        self.tokens = engine.limits.burst
+        self.opened_at = self.refilled_at = self.checked_at = now
+        self.pending = 0
+        self._offset = 0
+        self._out: deque[bytes] | None = None
+        self._inbox: Inbox | None = None
+        self._writer: Any = None
+        self._reader = engine.loop.io(fd, 1)
+        self._reader.start(self._readable)
+
+    @property
+    def open(self) -> bool:
+        return self.fd >= 0
+
+    def upgrade(self, rest: bytes) -> None:
+        """From now on what comes in are frames; ``rest`` came with the request."""
+        self._inbox = Inbox(MESSAGE_BYTES_MAX)
+        if rest:
+            self._take(rest)
+
+    def pause(self) -> None:
+        """Read nothing more for now."""
+        self._reader.stop()
+
+    def resume(self) -> None:
+        if self.fd >= 0:
+            self._reader.start(self._readable)
+
+    def allowed(self, now: float) -> bool:
+        """Take one token from the bucket; False when it is empty."""
+        limits = self.engine.limits
+        tokens = min(limits.burst, self.tokens + (now - self.refilled_at) * limits.per_second)
+        self.refilled_at = now
+        if tokens < 1.0:
+            self.tokens = tokens
+            return False
+        self.tokens = tokens - 1.0
+        return True
+
+    def _spend(self) -> None:
+        """Pings of the other side cost tokens too."""
+        if not self.allowed(time.monotonic()):
+            self.strikes += 1
+            if self.strikes > self.engine.limits.strikes:
+                raise Violation(frames.POLICY, "too many pings")
+
+    def send(self, frame: bytes) -> None:
+        """Write at once what the kernel takes, keep the rest within the bound, and cut whoever exceeds it."""
+        if self._out is None:
+            try:
+                sent = os.write(self.fd, frame)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self.close()
+                return
+            if sent == len(frame):
+                return
+            self._out = deque([frame])
+            self._offset, self.pending = sent, len(frame) - sent
+            if self._writer is None:
+                self._writer = self.engine.loop.io(self.fd, 2)
+            self._writer.start(self._writable)
+            return
+        self._out.append(frame)
+        self.pending += len(frame)
+        if self.pending > self.engine.limits.pending_bytes:
+            self.engine.cut_slow += 1
+            self.close()
+
+    def end(self, code: int, reason: str) -> None:
+        """Say why in a close frame, then close."""
+        if self.fd >= 0 and self._inbox is not None:
+            self.send(frames.closing(code, reason))
+        self.close()
+
+    def close(self) -> None:
+        """Close the descriptor and leave all rooms; twice does no harm."""
+        fd, self.fd = self.fd, -1
+        if fd < 0:
+            return
+        self._reader.stop()
+        self._reader.close()
+        if self._writer is not None:
+            self._writer.stop()
+            self._writer.close()
+        os.close(fd)
+        self._out, self.pending, self._inbox = None, 0, None
+        self.engine.gone(self)
+
+    def _writable(self) -> None:
+        out = self._out
+        assert out is not None
+        try:
+            while out:
+                sent = os.write(self.fd, out[0][self._offset :] if self._offset else out[0])
+                self.pending -= sent
+                self._offset += sent
+                if self._offset < len(out[0]):
+                    return
+                out.popleft()
+                self._offset = 0
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        self._out = None
+        self._writer.stop()
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self.fd, READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        if not data:
+            self.close()
+            return
+        try:
+            if self._inbox is None:
+                self.engine.greeted(self, data)
+            else:
+                self._take(data)
+        except Exception:  # a bug in one message must not take the loop down
+            self.engine.mistake(self)
+
+    def _take(self, data: bytes) -> None:
+        assert self._inbox is not None
+        recv_at = self.engine.now()
+        self.silent = False
+        try:
+            for kind, payload in self._inbox.feed(data):
+                if self.fd < 0:
+                    return
+                if kind == frames.TEXT:
+                    self.engine.text(self, payload, recv_at)
+                elif kind == frames.PING:
+                    self._spend()
+                    self.send(frames.framed(payload, frames.PONG))
+                elif kind == frames.CLOSE:
+                    self.end(frames.NORMAL, "")
+                elif kind == frames.BINARY:
+                    raise Violation(frames.POLICY, "no attachments")
+        except Violation as broken:
+            self.end(broken.code, broken.reason)
