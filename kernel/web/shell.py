@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import Flask, current_app, request, url_for
@@ -96,7 +97,14 @@ def _context() -> dict[str, Any]:
         "links": links(),
         "time_url": "/time",
         "role_text": role_text,
+        "in_language": in_language,
     }
+
+
+def in_language(lang: str) -> str:
+    """This very page in another language: its query as it is, but for ``lang``."""
+    query = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return f"?{urlencode([*query, ('lang', lang)])}"
 
 
 def links() -> dict[str, str]:

@@ -425,3 +425,9 @@ def test_an_agency_names_the_buyer_it_acts_for(city: City) -> None:
     named = browser.post("/desk/projects/new", data=form | {"buyer_uscc": uscc})
 
     assert (unnamed.status_code, named.status_code) == (422, 303)
+
+
+def test_changing_the_language_keeps_the_search(house: House) -> None:
+    page = house.client().get("/notices?q=%E9%81%93%E8%B7%AF&kind=notice&lang=zh-CN").text
+
+    assert 'href="?q=%E9%81%93%E8%B7%AF&amp;kind=notice&amp;lang=en"' in page
