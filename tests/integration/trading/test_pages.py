@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -427,7 +428,7 @@ def test_an_agency_names_the_buyer_it_acts_for(city: City) -> None:
     assert (unnamed.status_code, named.status_code) == (422, 303)
 
 
-def test_changing_the_language_keeps_the_search(house: House) -> None:
+def test_changing_the_language_keeps_the_search(house: Any) -> None:
     page = house.client().get("/notices?q=%E9%81%93%E8%B7%AF&kind=notice&lang=zh-CN").text
 
     assert 'href="?q=%E9%81%93%E8%B7%AF&amp;kind=notice&amp;lang=en"' in page
