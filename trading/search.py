@@ -81,16 +81,26 @@ def matching(session: Session, text: str) -> sa.ColumnElement[bool] | None:
     if not wanted:
         return None if not text.strip() else sa.false()
     hits = _first_phase(session, wanted)
-    if len(hits) < CAP:
-        return Notice.id.in_(hits)
-    return _second_phase(session, wanted)
+    if hits is None or len(hits) >= CAP:
+        return _second_phase(session, wanted)
+    return Notice.id.in_(hits)
 
 
-def _first_phase(session: Session, wanted: Sequence[Sequence[str]]) -> list[UUID]:
+def _first_phase(session: Session, wanted: Sequence[Sequence[str]]) -> list[UUID] | None:
+    """The hits of the word index; None, or as many as the cap, when there are too many of them."""
     if _is_sqlite(session):
+        words = {"words": _fts5(wanted), "cap": CAP}
+        # Counting reads the index alone; fetching the ids of a common word would read a row for each.
+        count = session.scalar(
+            sa.text(
+                "SELECT count(*) FROM (SELECT 1 FROM notice_words WHERE notice_words MATCH :words LIMIT :cap)"
+            ),
+            words,
+        )
+        if count == CAP:
+            return None
         rows = session.execute(
-            sa.text("SELECT notice_id FROM notice_words WHERE notice_words MATCH :words LIMIT :cap"),
-            {"words": _fts5(wanted), "cap": CAP},
+            sa.text("SELECT notice_id FROM notice_words WHERE notice_words MATCH :words LIMIT :cap"), words
         )
         return [UUID(hex=row[0]) for row in rows]
     rows = session.execute(
