@@ -270,12 +270,14 @@ def openapi(_args: argparse.Namespace) -> int:
 
 
 APART = {
+    "auction": "Work with auctions: replay cases of turn-based ones and compare every verdict.",
     "redflags": "Compute eleven red flags over procurement records (OCDS).",
     "replay": "Walk historical sealed-bid auctions through the real code.",
     "simulate": "Run a simulated year and check every promise.",
 }
 """Words whose modules load only when they are used."""
 MODULES = {
+    "auction": "bidding.auction_judge",
     "redflags": "supervision.redflags_command",
     "replay": "simulation.replay",
     "simulate": "simulation.run",

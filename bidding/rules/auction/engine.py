@@ -13,6 +13,7 @@ from bidding.rules.auction.opens import OpenScript
 from bidding.rules.auction.script import Script, require_stage
 from bidding.rules.auction.state import OVER, Outcome, Result, Seat, Stage, State, Stopped, Taken
 from bidding.rules.auction.terms import Format, Terms
+from bidding.rules.auction.turns import TurnScript
 from kernel.errors import NotNow, NotValid
 
 _OPEN = OpenScript()
@@ -21,6 +22,7 @@ SCRIPTS: Mapping[Format, Script] = {
     Format.BLIND_REVERSE: _OPEN,
     Format.ASCENDING: _OPEN,
     Format.SMALL: _OPEN,
+    Format.TURN_BASED: TurnScript(),
 }
 """The rules of each format."""
 

@@ -122,6 +122,10 @@ class Script:
         sign, currency = state.terms.sign, state.terms.currency
         return tuple((rung[3], Money(sign * rung[0], currency)) for rung in state.standing)
 
+    def points(self, state: State) -> tuple[tuple[str, str], ...]:
+        """What the ranking went by where it is not the price alone."""
+        return ()
+
     def fail(self, state: State, reason: str) -> State:
         """It ended without a result."""
         made = Result(Outcome.FAILED, reason, None, None, self.ranking(state), self.reserve_met(state))
@@ -132,7 +136,7 @@ class Script:
         ranking = self.ranking(state)
         plate, price = next(one for one in ranking if winner in (None, one[0]))
         outcome = Outcome.SOLD if state.terms.direction is Direction.UP else Outcome.AWARDED
-        made = Result(outcome, reason, plate, price, ranking, self.reserve_met(state))
+        made = Result(outcome, reason, plate, price, ranking, self.reserve_met(state), self.points(state))
         return state.but(stage=Stage.ENDED, ends_at=None, shown_ends_at=None, outcome=made)
 
     # Priority rights after the session --------------------------------------------------------------------

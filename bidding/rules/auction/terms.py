@@ -286,22 +286,33 @@ class Item(Value):
 
 @dataclass(frozen=True)
 class Quality(Value):
-    """F13: what a bidder's price is divided by and what is then added, as ``a/b`` fractions; 1 and 0 for nothing."""
+    """F13: what a bidder's price is divided by and what is then added, as ``a/b`` fractions; 1 and 0 for nothing.
+
+    ``opening``: with ``doubles``, the weighted opening price as it was published.
+    """
 
     plate: str
     denominator: str = "1"
     addition: str = "0"
+    opening: str | None = None
 
 
 @dataclass(frozen=True)
 class Turns(Value):
-    """F13: rounds of turns, the worst price first. Source: peers §1.1."""
+    """F13: rounds of turns, the worst price first. Source: peers §1.1.
+
+    ``order`` is what the turns go by; ``criterion`` is what the result goes by. ``doubles`` prints that prices and
+    coefficients are published as binary64 numbers and that an offer is measured against the published ones, as
+    the systems do that hold these auctions; without it everything is exact.
+    """
 
     criterion: TurnCriterion = TurnCriterion.PRICE
+    order: TurnCriterion = TurnCriterion.PRICE
     rounds: int = 3
     first_pause_seconds: int = 300
     pause_seconds: int = 120
     turn_seconds: int = 120
+    doubles: bool = False
     qualities: tuple[Quality, ...] = ()
 
 
