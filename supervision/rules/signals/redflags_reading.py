@@ -79,9 +79,10 @@ def _inside(document: Any, line: int) -> Iterator[dict[str, Any] | BadLine]:
 
 def _compiled(record: Any, line: int) -> dict[str, Any] | BadLine:
     if isinstance(record, dict):
-        if isinstance(record.get("compiledRelease"), dict):
-            return record["compiledRelease"]
-        releases = record.get("releases")
+        compiled, releases = record.get("compiledRelease"), record.get("releases")
+        if isinstance(compiled, dict):
+            return compiled
         if isinstance(releases, list) and len(releases) == 1 and isinstance(releases[0], dict):
-            return releases[0]
+            only: dict[str, Any] = releases[0]
+            return only
     return BadLine(line, "a record without a compiled release")
