@@ -22,7 +22,7 @@ def kernel() -> Callable[[Ints, Ints, Floats], Floats] | None:
         import numba
     except ImportError:
         return None
-    compiled = numba.njit(parallel=True, cache=False, nogil=True)(_loop(numba.prange))
+    compiled = numba.njit(parallel=True, cache=False, nogil=True)(_loop(numba.prange))  # type: ignore[no-untyped-call]
 
     def run(n: Ints, start: Ints, bid: Floats) -> Floats:
         out = np.full((7, len(n)), np.nan)

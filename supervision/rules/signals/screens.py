@@ -59,7 +59,8 @@ class Screens:
     values: Floats
 
     def __getitem__(self, screen: Screen) -> Floats:
-        return self.values[ALL.index(screen)]
+        found: Floats = self.values[ALL.index(screen)]
+        return found
 
     def as_mapping(self) -> Mapping[str, Floats]:
         """Name of each screen → its values, shape (m,)."""

@@ -1,0 +1,118 @@
+"""What chance does: null distributions of the pattern rules and of meetings between firms.
+
+Spacings between sorted independent bids are, up to their scale, exponential variables where the density is flat; any
+other density makes them less even. So a progression among n bids is judged against n − 1 independent exponentials, and
+the judgement is on the safe side for every other shape. No spread has to be known: the statistic is scale-free.
+
+Source: detection §1 (4), §5 (p-value by simulation; permutation of bidders inside category and year).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+DRAWS = 20_000
+"""Simulated tenders behind a progression's p-value: it cannot be below 1 ÷ 20,001."""
+WINDOW = 4
+"""Least number of consecutive bids a progression may have (rules §5.2 Q-01)."""
+
+
+def unevenness(steps: Floats) -> tuple[Floats, Floats]:
+    """Coefficient of variation (population) of the steps between sorted bids: of all, and the least of any window.
+
+    Args:
+        steps: steps between neighbours, ascending bids, shape (n − 1, m) with n ≥ 4.
+
+    Returns:
+        Two arrays of shape (m,); NaN where every step is 0 (identical bids are no progression).
+    """
+    best = np.full(steps.shape[1], np.inf)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for first in range(len(steps) - WINDOW + 2):
+            piece = steps[first : first + WINDOW - 1]
+            one = piece.std(axis=0) / piece.mean(axis=0)
+            best = np.fmin(best, one)
+        whole = steps.std(axis=0) / steps.mean(axis=0)
+    return whole, np.where(np.isinf(best), np.nan, best)
+
+
+@dataclass(frozen=True)
+class Progressions:
+    """The null of progressions among n bids.
+
+    Attributes:
+        whole, window: sorted null values of the two statistics. least: sorted null values of the smaller of their two
+            p-values, which is what a rule with two chances must be judged by. Each of shape (draws,).
+    """
+
+    whole: Floats
+    window: Floats
+    least: Floats
+
+    def p(self, whole: Floats, window: Floats) -> Floats:
+        """P(either statistic is as small as its own p-value says) for independent bids; NaN counts as 1."""
+        least = np.fmin(_lower(self.whole, whole), _lower(self.window, window))
+        found = _lower(self.least, least)
+        return np.where(np.isnan(least), 1.0, found)
+
+
+def _lower(null: Floats, value: Floats) -> Floats:
+    found = (1.0 + np.searchsorted(null, value, side="right")) / (len(null) + 1.0)
+    return np.where(np.isnan(value), np.nan, found)
+
+
+def progressions(n: int, rng: Generator, *, draws: int = DRAWS) -> Progressions:
+    """Simulate the null for n ≥ 4 independent bids."""
+    if n < WINDOW:
+        raise ValueError("a progression needs four bids")
+    whole, window = np.empty(draws), np.empty(draws)
+    step = max(1, 200_000 // n)
+    for first in range(0, draws, step):
+        some = min(step, draws - first)
+        whole[first : first + some], window[first : first + some] = unevenness(
+            rng.standard_exponential((n - 1, some))
+        )
+    pair = [np.searchsorted(np.sort(one), one, side="right") for one in (whole, window)]
+    least = np.sort((1.0 + np.minimum(*pair)) / (draws + 1.0))
+    return Progressions(np.sort(whole), np.sort(window), least)
+
+
+def permuted_firms(firm: Ints, tender: Ints, stratum: Ints, rng: Generator, *, tries: int = 12) -> Ints:
+    """Deal the bids of each stratum (category and year) to its tenders anew.
+
+    Every firm keeps its number of bids in the stratum and every tender its number of bids; a firm dealt twice to one
+    tender is dealt again, ``tries`` times, after which the few that remain meet nobody new.
+
+    Args:
+        firm, tender, stratum: of each bid, shape (b,); ``stratum`` is constant within a tender.
+
+    Returns:
+        The firm of each bid after the deal, shape (b,).
+    """
+    by_stratum = np.argsort(stratum, kind="stable")
+    home = stratum[by_stratum]
+    dealt = firm.copy()
+    dealt[by_stratum] = firm[by_stratum[np.lexsort((rng.random(len(firm)), home))]]
+    wide = int(firm.max(initial=0)) + 1
+    start = np.searchsorted(home, home, side="left")
+    size = np.searchsorted(home, home, side="right") - start
+    place = np.empty(len(firm), dtype=np.int64)
+    place[by_stratum] = np.arange(len(firm))
+    for _ in range(tries):
+        key = tender * wide + dealt
+        order = np.argsort(key, kind="stable")
+        twice = order[1:][key[order][1:] == key[order][:-1]]
+        if not len(twice):
+            break
+        for bid in twice.tolist():
+            at = place[bid]
+            other = by_stratum[start[at] + int(rng.integers(size[at]))]
+            dealt[bid], dealt[other] = dealt[other], dealt[bid]
+    return dealt
