@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from kernel.rights import Role
 from kernel.room import Chore, NavEntry, Room
-from supervision import desk_views, log_views, panels, tile_views
+from supervision import desk_views, leads_models, log_views, panels, tile_views
 from supervision.actions.checks import run_promises, watch_lights
 from supervision.award import bind_award
 from supervision.doors import views
@@ -14,6 +14,7 @@ from supervision.rights import RIGHTS
 from trading.facts import AwardLetterIssued, LotMoved
 
 VIEWS = (desk_views, log_views, tile_views)
+TABLES = (leads_models,)
 WATCHERS = (Role.SUPERVISOR,)
 
 room = Room(
