@@ -17,6 +17,15 @@ CLOSE = Permission("bidding:tender:close")
 HALL_ATTEND = Permission("bidding:hall:attend")
 RECORD_SIGN = Permission("bidding:record:sign")
 OPENING_CONFIRM = Permission("bidding:opening:confirm")
+AUCTION_TERMS = Permission("bidding:auction:terms")
+AUCTION_REGISTER = Permission("bidding:auction:register")
+AUCTION_OFFER = Permission("bidding:auction:offer")
+AUCTION_HOST = Permission("bidding:auction:host")
+AUCTION_STOP = Permission("bidding:auction:stop")
+AUCTION_KEEP = Permission("bidding:auction:keep")
+AUCTION_IDENTITIES = Permission("bidding:auction:identities")
+BOND_CONFIRM = Permission("bidding:bond:confirm")
+REHEARSE = Permission("bidding:auction:rehearse")
 STANDING_SET = Permission("bidding:standing:set")
 
 
@@ -40,5 +49,14 @@ RIGHTS: dict[Permission, Right] = {
     HALL_ATTEND: any_of(holds(Role.BIDDER, Role.SUPERVISOR, Role.CUSTODIAN, Role.BUYER, Role.AGENT)),
     RECORD_SIGN: holds(Role.BIDDER),
     OPENING_CONFIRM: runs_tender,
+    AUCTION_TERMS: runs_tender,
+    AUCTION_REGISTER: holds(Role.BIDDER),
+    AUCTION_OFFER: for_org("org_id", Role.BIDDER),
+    AUCTION_HOST: runs_tender,
+    AUCTION_STOP: any_of(runs_tender, holds(Role.SUPERVISOR, Role.OPERATOR)),
+    AUCTION_KEEP: only_system,
+    AUCTION_IDENTITIES: holds(Role.SUPERVISOR),
+    BOND_CONFIRM: any_of(only_system, holds(Role.OPERATOR)),
+    REHEARSE: holds(Role.BIDDER, Role.BUYER, Role.AGENT),
     STANDING_SET: any_of(only_system, holds(Role.OPERATOR)),
 }

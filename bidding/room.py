@@ -1,23 +1,36 @@
 """The bidding room's whole offer on one screen."""
 
+from datetime import timedelta
 from typing import Any
 
 from bidding.actions import unsealing
+from bidding.actions.auctions import cancel_with_tender, prepare_auctions
+from bidding.actions.auctions_life import anchor_journals, follow_all, go_on, keep_moment, stand_still
 from bidding.actions.closing import close_moment, close_tender
 from bidding.actions.custody import renew_policy, seat_custodians
 from bidding.actions.hall import next_moment
 from bidding.actions.submission import bid_by_code
 from bidding.api import api
 from bidding.facts import SecretOffered, SharesDisclosed
+from bidding.hall_core.guards import install_journal_guards
 from bidding.models import Opening
+from bidding.models_auction import AuctionHead
 from bidding.panels import PANELS
 from bidding.promises import PROMISES
 from bidding.rights import RIGHTS
 from bidding.views import views
 from kernel.platform import Platform
 from kernel.rights import Role
-from kernel.room import Deadline, NavEntry, Room
-from trading.facts import ClarificationPublished, DraftChanged, TenderDrafted, TenderResumed
+from kernel.room import Chore, Deadline, NavEntry, Room
+from trading.facts import (
+    ClarificationPublished,
+    DraftChanged,
+    NoticePublished,
+    TenderDrafted,
+    TenderResumed,
+    TenderSuspended,
+    TenderTerminated,
+)
 from trading.models import Tender
 
 
@@ -45,18 +58,27 @@ room = Room(
     deadlines=(
         Deadline(Tender, close_moment, lambda work, key: _done(close_tender(work, key))),
         Deadline(Opening, next_moment, unsealing.end_of_window),
+        Deadline(AuctionHead, lambda head: head.next_moment_at, keep_moment),
     ),
     listeners={
         TenderDrafted: (seat_custodians,),
         DraftChanged: (renew_policy,),
         ClarificationPublished: (renew_policy,),
-        TenderResumed: (renew_policy,),
+        TenderResumed: (renew_policy, go_on),
+        TenderSuspended: (stand_still,),
+        TenderTerminated: (cancel_with_tender,),
+        NoticePublished: (prepare_auctions,),
     },
+    chores=(
+        Chore("auction journals", timedelta(seconds=1), anchor_journals),
+        Chore("auctions", timedelta(seconds=1), follow_all),
+    ),
     promises=PROMISES,
     nav=(
         NavEntry("My bids", "bidding.bids", (Role.BIDDER,), "file-check", 30),
         NavEntry("Key custody", "bidding.custody", (Role.CUSTODIAN,), "key", 40),
     ),
     panels=PANELS,
+    schema=(install_journal_guards,),
     heard=_heard,
 )

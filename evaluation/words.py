@@ -15,6 +15,7 @@ METHODS = {
     "gp_scoring": marked("Comprehensive scoring (procurement)"),
     "gp_lowest": marked("Lowest evaluated price (procurement)"),
     "lowest_price": marked("Lowest price"),
+    "live": marked("Online auction"),
 }
 PANEL_STATES = {
     "frozen": marked("Pool frozen, draw follows the opening"),

@@ -53,6 +53,8 @@ class RecordType(StrEnum):
     SEALER_RELEASE = "sealer-release"
     KEY_CHANGE = "key-change"
     ADMIN_ACTION = "admin-action"
+    AUCTION = "auction"
+    AUCTION_JOURNAL = "auction-journal"
     TICK = "tick"
 
 

@@ -96,6 +96,7 @@ class Lot(Audited, Base):
     outcome: Mapped[dict[str, Any] | None]
     standstill_until_at: Mapped[datetime | None]
     awarded_at: Mapped[datetime | None] = mapped_column(index=True)
+    live: Mapped[dict[str, Any] | None]
 
     tender: Mapped[Tender] = relationship(back_populates="lots", lazy="joined")
 

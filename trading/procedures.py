@@ -55,6 +55,11 @@ class Procedure:
     bids: str | None = "bidders_min"
     needs_panel: bool = True
 
+    @property
+    def live(self) -> bool:
+        """Whether prices are made in an auction hall, in the sight of all and against a clock."""
+        return self.offering in (Offering.ASCENDING, Offering.DESCENDING)
+
     def bids_min(self, law: Rulebook) -> Limit | None:
         """The row for how many bids are needed before anything is opened; None where one is enough."""
         return law.get(self.bids) if self.bids else None

@@ -95,12 +95,13 @@ class Terms(_Part):
     """All printed terms.
 
     ``method``: ``comprehensive`` (综合评估法), ``evaluated_lowest`` (经评审的最低投标价法), ``gp_scoring``
-    (综合评分法), ``gp_lowest`` (最低评标价法), ``lowest_price`` (the lowest valid price, without a panel).
+    (综合评分法), ``gp_lowest`` (最低评标价法), ``lowest_price`` (the lowest valid price, without a panel), ``live``
+    (an auction decides; its own terms are printed with each lot).
     ``parts`` are the sealed parts of a bid. ``floor`` is the price below which a bid is not valid, for the lowest
     price only; ``ties`` then says who decides between equal prices: ``draw`` or ``buyer``.
     """
 
-    method: Literal["comprehensive", "evaluated_lowest", "gp_scoring", "gp_lowest", "lowest_price"]
+    method: Literal["comprehensive", "evaluated_lowest", "gp_scoring", "gp_lowest", "lowest_price", "live"]
     parts: tuple[str, ...] = ("price", "tech")
     min_bids: int = Field(default=3, ge=1)
     price: PriceTerms
@@ -124,7 +125,12 @@ class Terms(_Part):
             raise ValueError("an id stands twice")
         if "price" not in self.parts:
             raise ValueError("a price part is needed")
-        if self.method == "lowest_price":
+        if self.method == "live":
+            if self.panel.seats or self.review or self.factors or self.floor or self.ties != ("lower_price",):
+                raise ValueError(
+                    "an auction has no panel, review, factors or floor, and its own rule for ties"
+                )
+        elif self.method == "lowest_price":
             if self.panel.seats or self.review or self.ties not in (("draw",), ("buyer",)):
                 raise ValueError("the lowest price has no panel and no review; ties are one of draw, buyer")
         elif not self.review or not self.panel.seats or not self.panel.specialty or self.floor:

@@ -70,6 +70,7 @@ METHODS: Mapping[str, str] = {
     "gp_scoring": "Comprehensive scoring",
     "gp_lowest": "Lowest price",
     "lowest_price": "Lowest price without a panel",
+    "live": "Online auction",
 }
 
 STAGES: Mapping[str, tuple[str, str]] = {

@@ -226,6 +226,27 @@ def change_lot(work: Work, lot_id: UUID, draft: LotDraft) -> Lot:
     return lot
 
 
+def print_live_terms(work: Work, lot_id: UUID, live: dict[str, Any]) -> Lot:
+    """Put the terms of a live auction into a draft lot; the notice prints them as they stand then.
+
+    What they may say is the business of the room that runs auctions.
+
+    Raises:
+        NotNow: ``terms_are_printed`` once the notice is out.
+
+    Source: rules §4.2 (every option is printed; changing it after publication is blocked).
+    """
+    lot = work.lock(Lot, lot_id)
+    tender = work.get(Tender, lot.tender_id, to=TENDER_EDIT)
+    if tender.published_at is not None:
+        raise NotNow("terms_are_printed", source="rules §4.2", tender=tender.code)
+    if lot.live != live:
+        lot.live = live
+        tender.version += 1
+        work.record(facts.DraftChanged(subject=tender.id, tender=tender.code, fields=("live",)))
+    return lot
+
+
 def remove_lot(work: Work, lot_id: UUID) -> None:
     """Take a lot out of a draft; the lots after it move up, so that numbers stay without gaps."""
     lot = work.lock(Lot, lot_id)

@@ -75,7 +75,7 @@ def publish_notice(work: Work, tender_id: UUID) -> Notice:
         )
     )
     terms = parse_terms(tender.terms)
-    if procedure.needs_panel and terms.method == "lowest_price":
+    if procedure.needs_panel and terms.method in ("lowest_price", "live"):
         why = f"the procedure {procedure.code} wants a panel"
         raise NotValid("terms", source="招标投标法 第三十七条", field="terms.method", why=why)
     cautions += require_lawful_terms(law, tender, terms)
@@ -90,11 +90,17 @@ def publish_notice(work: Work, tender_id: UUID) -> Notice:
         work,
         tender,
         kind="notice",
-        title=f"{tender.title} {'采购公告' if tender.regime == 'GP' else '招标公告'}",
+        title=f"{tender.title} {_title(tender, procedure)}",
         body=_notice_body(work, tender),
         cautions=tuple(caution.code for caution in cautions),
         amount=sum((lot.ceiling for lot in tender.lots), Money(0)),
     )
+
+
+def _title(tender: Tender, procedure: procedures.Procedure) -> str:
+    if procedure.live:
+        return "竞价公告"
+    return "采购公告" if tender.regime == "GP" else "招标公告"
 
 
 def require_lawful_terms(law: Rulebook, tender: Tender, terms: Terms) -> list[Caution]:
@@ -112,8 +118,8 @@ def require_lawful_terms(law: Rulebook, tender: Tender, terms: Terms) -> list[Ca
     if terms.method == "gp_scoring" and floor and (limit := law.get(floor)) and share < _ratio(limit.ratio):
         cautions.append(_object(limit, "price_share", "terms.price.weight", share=str(share)))
     estimate = tender.project.budget
-    bond_max = law["bid_bond_share_max"]
-    if Decimal(tender.bond.minor) > Decimal(estimate.minor) * _ratio(bond_max.ratio):
+    bond_max = law.get("bid_bond_share_max")  # deposits of sales have a floor, not a ceiling: rules §1.5
+    if bond_max and Decimal(tender.bond.minor) > Decimal(estimate.minor) * _ratio(bond_max.ratio):
         cautions.append(_object(bond_max, "bond_too_high", "bond", bond=str(tender.bond.yuan)))
     return cautions
 
@@ -169,6 +175,7 @@ def _notice_body(work: Work, tender: Tender) -> dict[str, Any]:
                 "title": lot.title,
                 "quantity": lot.quantity,
                 "ceiling": f"{lot.ceiling.yuan:.2f}",
+                **({"live": lot.live} if lot.live is not None else {}),
             }
             for lot in tender.lots
         ],

@@ -1,0 +1,186 @@
+"""What can have happened around an auction. What happens inside one is its journal, which these facts bind to the log.
+
+Nothing here tells before the end what the matrix hides: who registered and how many is confidential, a journal is
+named by its chain alone, and records of these kinds are shown once the auction is over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from kernel.facts import Fact, private
+from kernel.money import Money
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuctionPrinted(Fact):
+    """The terms of a lot's auction are published; ``terms`` is their SHA-256."""
+
+    name = "bidding.auction.printed"
+    kind = "auction"
+    lot: UUID
+    terms: str
+    starts_at: datetime
+    register_until_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeatTaken(Fact):
+    """A bidder registered. The plate follows from ``nonce`` and the plates taken before it."""
+
+    name = "bidding.auction_seat.taken"
+    kind = "auction"
+    seat: UUID
+    plate: str = private()
+    org: UUID = private()
+    nonce: bytes = private()
+    before: tuple[str, ...] = private()
+    statement: dict[str, Any] = private()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeatLeft(Fact):
+    name = "bidding.auction_seat.left"
+    kind = "auction"
+    seat: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class BondConfirmed(Fact):
+    """A deposit reached its account; whoever confirms it learns neither bidder nor plate."""
+
+    name = "bidding.auction_bond.confirmed"
+    kind = "auction"
+    account: str = private()
+    amount: Money = private()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuctionStarted(Fact):
+    """The journal has begun; ``chain`` is its root, which binds terms and participants."""
+
+    name = "bidding.auction.started"
+    kind = "auction"
+    lot: UUID
+    chain: bytes
+    holders: tuple[dict[str, Any], ...] = ()
+    participants: tuple[dict[str, Any], ...] = private()
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalAnchored(Fact):
+    """The chain of a journal up to one of its events, put into the log while the auction runs and at its end."""
+
+    name = "bidding.auction_journal.anchored"
+    kind = "auction-journal"
+    number: int
+    upto: int
+    chain: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuctionEnded(Fact):
+    """No event will follow. ``journal`` is the SHA-256 of the published journal file."""
+
+    name = "bidding.auction.ended"
+    kind = "auction"
+    lot: UUID
+    events: int
+    chain: bytes
+    journal: str
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuctionFailed(Fact):
+    name = "bidding.auction.failed"
+    kind = "auction"
+    lot: UUID
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuctionCancelled(Fact):
+    name = "bidding.auction.cancelled"
+    kind = "auction"
+    lot: UUID
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuctionSettled(Fact):
+    """The winner is certain and named; ``plate`` is how the journal calls him."""
+
+    name = "bidding.auction.settled"
+    kind = "award"
+    lot: UUID
+    plate: str
+    supplier: UUID
+    price: Money
+
+
+@dataclass(frozen=True, kw_only=True)
+class BondOrdered(Fact):
+    """A deposit is to be paid back, or kept for a listed reason."""
+
+    name = "bidding.auction_bond.ordered"
+    kind = "auction"
+    order: UUID
+    kind_of: str
+    reason: str
+    due_at: datetime
+    amount: Money = private()
+    seat: UUID = private()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BondOrderDone(Fact):
+    name = "bidding.auction_bond.done"
+    kind = "auction"
+    order: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutageBegan(Fact):
+    """The platform failed the auction, or whoever operates it stopped it; the reason is public.
+
+    Source: rules §4.7.
+    """
+
+    name = "bidding.auction_outage.began"
+    kind = "auction"
+    outage: UUID
+    type: str
+    reason: str
+    since_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutageEnded(Fact):
+    name = "bidding.auction_outage.ended"
+    kind = "auction"
+    outage: UUID
+    until_at: datetime
+    remedy: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReserveSealed(Fact):
+    """A sealed reserve price belongs to the auction; its value is with the custodians alone."""
+
+    name = "bidding.auction_reserve.sealed"
+    kind = "auction"
+    bid: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityLooked(Fact):
+    """Somebody looked at who is behind the plates before the end, with a warrant (rules §4.2)."""
+
+    name = "bidding.auction_identities.looked"
+    kind = "admin-action"
+    warrant: str
+    reason: str

@@ -1,0 +1,1 @@
+"""The hall core: auctions in memory, one committer, and a journal that is the truth."""
