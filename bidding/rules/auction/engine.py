@@ -9,19 +9,30 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from bidding.rules.auction import events as ev
+from bidding.rules.auction.clocks import DutchScript, JapaneseScript
+from bidding.rules.auction.listing import CappedScript, ListingScript
 from bidding.rules.auction.opens import OpenScript
 from bidding.rules.auction.script import Script, require_stage
+from bidding.rules.auction.sealed import SealedScript
 from bidding.rules.auction.state import OVER, Outcome, Result, Seat, Stage, State, Stopped, Taken
 from bidding.rules.auction.terms import Format, Terms
 from bidding.rules.auction.turns import TurnScript
 from kernel.errors import NotNow, NotValid
 
-_OPEN = OpenScript()
+_OPEN, _LISTING, _SEALED = OpenScript(), ListingScript(), SealedScript()
 SCRIPTS: Mapping[Format, Script] = {
     Format.OPEN_REVERSE: _OPEN,
     Format.BLIND_REVERSE: _OPEN,
     Format.ASCENDING: _OPEN,
     Format.SMALL: _OPEN,
+    Format.LISTING: _LISTING,
+    Format.MULTI_OFFER: _LISTING,
+    Format.CAPPED: CappedScript(),
+    Format.SEALED_ROUNDS: _SEALED,
+    Format.ONE_OFFER: _SEALED,
+    Format.WEIGHTED: _SEALED,
+    Format.DUTCH: DutchScript(),
+    Format.JAPANESE: JapaneseScript(),
     Format.TURN_BASED: TurnScript(),
 }
 """The rules of each format."""
@@ -183,7 +194,8 @@ def _begin(state: State, event: ev.Begin, now: datetime) -> State:
 
 
 def _started(state: State, at: datetime) -> State:
-    return SCRIPTS[state.terms.format].begin(state.but(special=None), at)
+    script = SCRIPTS[state.terms.format]
+    return script.woken(script.begin(state.but(special=None), at), at)
 
 
 def _passed(state: State, at: datetime) -> State:
@@ -237,10 +249,12 @@ def _resumed(state: State, at: datetime) -> State:
         return _lived_start(stood, at)
     if old.left is None:
         return stood
-    fresh = timedelta(seconds=SCRIPTS[state.terms.format].least_left(stood))
+    script = SCRIPTS[state.terms.format]
+    fresh = timedelta(seconds=script.least_left(stood))
     left = max(old.left, fresh)
     shown = None if old.shown_left is None else max(old.shown_left, fresh)
-    return stood.but(ends_at=at + left, shown_ends_at=None if shown is None else at + shown)
+    stood = stood.but(ends_at=at + left, shown_ends_at=None if shown is None else at + shown)
+    return script.woken(stood, at)
 
 
 def _lived_start(state: State, at: datetime) -> State:

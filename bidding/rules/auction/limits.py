@@ -63,6 +63,10 @@ def _require_limit(state: State, amount: Money, now: datetime) -> None:
         raise NotValid("auction_currency", field="amount", server_time=now, currency=terms.currency)
     if amount.minor <= 0:
         raise NotValid("auction_amount", source="rules §4.3 A-04", field="amount", server_time=now)
+    if terms.cap is not None and amount > terms.cap.price:
+        raise NotValid(
+            "auction_cap", source="rules §4.5 F6", field="amount", server_time=now, bound=terms.cap.price
+        )
     first = terms.first_minor
     assert first is not None
     if terms.sign * amount.minor > terms.sign * first:

@@ -216,12 +216,12 @@ class OpenScript(Script):
             return state
         return limits.executed(state, now, self.take, self.may_limit)
 
+    def woken(self, state: State, at: datetime) -> State:
+        return self.run(state, at)
+
     def may_limit(self, state: State, seat: Seat) -> bool:
         """Whether the core may offer for the bidder now."""
         return True
-
-    def close(self, state: State, at: datetime) -> State:
-        return self.settle(state.but(stage=Stage.SETTLING, ends_at=None, shown_ends_at=None), at)
 
     def settle(self, state: State, at: datetime) -> State:
         """Sealed limits are opened and executed first, then the reserve, then priority rights, then the result."""
@@ -232,6 +232,14 @@ class OpenScript(Script):
         if state.terms.limits is LimitMode.SEALED and state.limits:
             state = limits.executed(state, at, self.take, self.may_limit).but(limits=0)
         return super().settle(state, at)
+
+    def lottery(self, state: State) -> tuple[str, ...]:
+        band = state.terms.lottery_band_percent
+        if band is None:
+            return ()
+        best = state.standing[0][0]
+        near = tuple(rung[3] for rung in state.standing if (rung[0] - best) * 100 <= best * band)
+        return near if len(near) > 1 else ()
 
     # Priority rights ----------------------------------------------------------------------------------------
 

@@ -14,12 +14,18 @@ from bidding.rules.auction.terms import (
     Extension,
     ExtensionMode,
     Format,
+    Item,
     Listing,
+    Norm,
     PricesShown,
     RankShown,
+    Rounds,
+    Sealing,
     Step,
     Terms,
+    TieRule,
     Trigger,
+    Turns,
     Visible,
 )
 
@@ -55,8 +61,35 @@ def _profile(kind: Format) -> dict[str, Any]:
         case Format.LISTING:
             listed = {"listing": Listing(), "free_seconds": 10 * _DAY, "visible": _STREET}
             return {"direction": up, "step": percent, **listed}
-        case _:
-            raise NotImplementedError(kind)
+        case Format.MULTI_OFFER:
+            listed = {
+                "listing": Listing(0, 240, everyone_enters=True),
+                "free_seconds": _DAY,
+                "visible": _STREET,
+            }
+            return {"direction": up, "step": percent, **listed}
+        case Format.CAPPED:
+            listed = {"listing": Listing(), "free_seconds": 10 * _DAY, "visible": _STREET}
+            return {"direction": up, "step": percent, **listed}
+        case Format.SEALED_ROUNDS:
+            rounds = Rounds(3, 600, 120, best_after_each=True)
+            return {"direction": down, "rounds": rounds, "bidders_min": 3, "equal_prices": True}
+        case Format.ONE_OFFER:
+            sealed = {"sealing": Sealing.SEALED, "ties": TieRule.ROUND_THEN_DRAW, "equal_prices": True}
+            return {"direction": up, "free_seconds": _DAY, **sealed}
+        case Format.WEIGHTED:
+            items = (Item("price", Decimal(70), Norm.RATIO), Item("plan", Decimal(30), Norm.POINTS))
+            sealed = {"sealing": Sealing.SEALED, "equal_prices": True}
+            return {"direction": up, "free_seconds": _DAY, "items": items, **sealed}
+        case Format.DUTCH:
+            shown = Visible(best=True, prices=PricesShown.PLATES, public_live=True)
+            return {"direction": up, "visible": shown}
+        case Format.JAPANESE:
+            return {"direction": down, "bidders_min": 3, "visible": Visible(best=True)}
+        case Format.TURN_BASED:
+            shown = Visible(best=True, prices=PricesShown.PLATES, rank=RankShown.EXACT, count=True)
+            return {"direction": down, "step": percent, "turns": Turns(), "bidders_min": 2, "visible": shown}
+    raise AssertionError(kind)
 
 
 def default_terms(kind: Format, /, **printed: Any) -> Terms:

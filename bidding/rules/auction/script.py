@@ -5,6 +5,7 @@ Source: rules §4.3, §4.7.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bidding.rules.auction import events as ev
@@ -49,6 +50,14 @@ def with_seat(state: State, seat: Seat) -> dict[str, Seat]:
     return seats
 
 
+@dataclass(frozen=True)
+class Lottery:
+    """A draw decides between these plates; ``before`` is what was known when it was called for."""
+
+    candidates: tuple[str, ...]
+    before: object = None
+
+
 class Script:
     """The rules of one format; stateless, so one instance serves every auction of its format."""
 
@@ -70,6 +79,10 @@ class Script:
         rule = state.terms.extension
         return max(state.terms.outage.remaining_seconds_min, rule.extend_seconds if rule is not None else 0)
 
+    def woken(self, state: State, at: datetime) -> State:
+        """It begins, or goes on after a pause: what was asked for meanwhile happens now."""
+        return state
+
     def passed(self, state: State, at: datetime) -> State:
         """The moment ``due`` has come."""
         if state.stage is Stage.ASKING:
@@ -80,6 +93,8 @@ class Script:
 
     def handle(self, state: State, event: ev.Event, now: datetime) -> State:
         """What the event makes of the state. Raises a Refusal, or ``auction_wrong_format`` for a foreign event."""
+        if isinstance(event, ev.LotteryDrawn):
+            return self.drawn(state, event, now)
         raise NotValid("auction_wrong_format", source="rules §4.1", server_time=now, event=event.kind)
 
     # The end ----------------------------------------------------------------------------------------------
@@ -95,7 +110,32 @@ class Script:
         failure = self.failure(state)
         if failure is not None:
             return self.fail(state, failure)
-        return self.ask(state, at)
+        candidates = () if isinstance(state.special, Lottery) else self.lottery(state)
+        if candidates:
+            return state.but(special=Lottery(candidates, state.special))
+        return state if isinstance(state.special, Lottery) else self.ask(state, at)
+
+    def lottery(self, state: State) -> tuple[str, ...]:
+        """Between whom the printed rules let a verifiable draw decide; empty: nobody."""
+        return ()
+
+    def drawn(self, state: State, event: ev.LotteryDrawn, now: datetime) -> State:
+        """The draw named the winner.
+
+        Raises:
+            NotNow: ``auction_no_draw``.
+            NotValid: ``auction_not_a_candidate``.
+        """
+        lot = state.special
+        if state.stage is not Stage.SETTLING or not isinstance(lot, Lottery):
+            raise NotNow("auction_no_draw", source="rules §4.5 F6", server_time=now)
+        if event.plate not in lot.candidates:
+            raise NotValid("auction_not_a_candidate", source="rules §4.5 F6", server_time=now)
+        return self.conclude(state.but(special=lot.before), "lottery", event.plate)
+
+    def finish(self, state: State, at: datetime) -> State:
+        """Everything is open and nobody is left to ask."""
+        return self.conclude(state)
 
     def reserve_met(self, state: State) -> bool | None:
         """Whether the best offer reaches the reserve price; None without one. Source: rules §4.3 A-12."""
@@ -131,10 +171,13 @@ class Script:
         made = Result(Outcome.FAILED, reason, None, None, self.ranking(state), self.reserve_met(state))
         return state.but(stage=Stage.FAILED, ends_at=None, shown_ends_at=None, outcome=made)
 
-    def conclude(self, state: State, reason: str = "best_offer", winner: str | None = None) -> State:
-        """It ended with a winner: the leader of the standing unless another is named."""
+    def conclude(
+        self, state: State, reason: str = "best_offer", winner: str | None = None, price: Money | None = None
+    ) -> State:
+        """It ended with a winner: the leader of the standing at his price, unless others are named."""
         ranking = self.ranking(state)
-        plate, price = next(one for one in ranking if winner in (None, one[0]))
+        plate = ranking[0][0] if winner is None else winner
+        price = dict(ranking).get(plate, ranking[0][1]) if price is None else price
         outcome = Outcome.SOLD if state.terms.direction is Direction.UP else Outcome.AWARDED
         made = Result(outcome, reason, plate, price, ranking, self.reserve_met(state), self.points(state))
         return state.but(stage=Stage.ENDED, ends_at=None, shown_ends_at=None, outcome=made)
@@ -163,7 +206,7 @@ class Script:
     def ask(self, state: State, at: datetime) -> State:
         """Ask the next holder of a priority right, or conclude."""
         if self.asked(state) is None:
-            return self.conclude(state)
+            return self.finish(state, at)
         right = state.terms.priority
         assert right is not None
         end = at + timedelta(minutes=right.ask_minutes)

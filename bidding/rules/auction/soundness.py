@@ -28,6 +28,7 @@ DOWNWARD = frozenset(
     {Format.OPEN_REVERSE, Format.BLIND_REVERSE, Format.SEALED_ROUNDS, Format.SMALL, Format.TURN_BASED}
 )
 STEPPED = frozenset({Format.OPEN_REVERSE, Format.BLIND_REVERSE, Format.ASCENDING, Format.TURN_BASED}) | LISTED
+EXTENDED = frozenset({Format.OPEN_REVERSE, Format.BLIND_REVERSE, Format.ASCENDING})
 PARTS = {
     "rounds": frozenset({Format.SEALED_ROUNDS}),
     "listing": LISTED,
@@ -104,13 +105,14 @@ def _require_prices(terms: Terms) -> None:
 def _require_times(terms: Terms) -> None:
     _require(terms.free_seconds > 0, "free_seconds", "more than 0")
     _require(terms.tail_seconds_max >= 0, "tail_seconds_max", "not negative")
+    _require(terms.tie_seconds > 0, "tie_seconds", "more than 0")
     _require(terms.bidders_min >= 1, "bidders_min", "at least 1")
+    hidden_end = terms.tail_seconds_max == 0 or terms.acts_as in EXTENDED
+    _require(hidden_end, "tail_seconds_max", "not in this format")
     one = terms.extension
     if one is None:
         return
-    _require(
-        terms.acts_as in STEPPED and terms.format is not Format.TURN_BASED, "extension", "not in this format"
-    )
+    _require(terms.acts_as in EXTENDED, "extension", "not in this format")
     _require(terms.tail_seconds_max == 0, "tail_seconds_max", "a hidden end is not extended")
     _require(one.extend_seconds > 0, "extension.extend_seconds", "more than 0")
     if one.mode is not ExtensionMode.LAST_BID_COUNTDOWN:
@@ -162,6 +164,10 @@ def _require_parts(terms: Terms) -> None:
             "shorter than the listing",
         )
         _require(terms.listing.countdown_seconds > 0, "listing.countdown_seconds", "more than 0")
+        asks = (
+            terms.listing.inquiry_seconds > 0 or terms.listing.offerers_only or terms.listing.everyone_enters
+        )
+        _require(asks, "listing.inquiry_seconds", "more than 0 where the willing go on")
         both = terms.listing.offerers_only and terms.listing.everyone_enters
         _require(not both, "listing.everyone_enters", "not together with offerers_only")
     if terms.cap is not None:
@@ -175,7 +181,7 @@ def _require_parts(terms: Terms) -> None:
         _require(ahead, "clock.stop", "where the price moves to")
     if terms.priority is not None:
         _require(
-            terms.acts_as in STEPPED and terms.direction is Direction.UP,
+            terms.acts_as in STEPPED - {Format.CAPPED} and terms.direction is Direction.UP,
             "priority",
             "only in open ascending formats",
         )

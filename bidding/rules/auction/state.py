@@ -49,6 +49,7 @@ class Kind(StrEnum):
     MATCH = "match"  # a priority holder took the best price
     ACCEPT = "accept"  # Dutch: took the clock's price
     STAY = "stay"  # Japanese: stayed in at the clock's price
+    SEALED = "sealed"  # handed in sealed; its amount is not known yet
     REVEALED = "revealed"  # a sealed offer, opened
     TURN = "turn"  # F13: the offer that stood at the end of a turn
 
@@ -90,6 +91,9 @@ class Seat(Value):
         sealed: digest of a sealed offer of this round, not opened yet.
         matches: how often he used his priority right.
         waived: he will not use it (again).
+        second, second_seq, second_key: F6: his latest offer in the second indicator, its place, its key.
+        items: F9: the other values of his offer.
+        before: his offer in force before the sealed one of this round.
     """
 
     plate: str
@@ -105,6 +109,9 @@ class Seat(Value):
     waived: bool = False
     second: Decimal | None = None
     second_seq: int = 0
+    second_key: str | None = None
+    items: tuple[tuple[str, Decimal], ...] = ()
+    before: Taken | None = None
 
 
 class Outcome(StrEnum):

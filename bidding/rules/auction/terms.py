@@ -334,6 +334,7 @@ class Terms(Value):
         free_seconds: length of the free period (listing, round of offers) before any extension.
         tail_seconds_max: hidden end: a random tail up to this long follows the printed end (0: none).
         bidders_min: bidders with a valid offer needed for a result (A-13).
+        ties, tie_seconds: F8: what decides between equal best offers, and how long their second round lasts.
         reserve: a sealed reserve price exists; its value is opened at the end.
         base: F12 only: held like F1 or like F2.
         lottery_band_percent: F12 only: a draw among offers within this distance of the best.
@@ -359,6 +360,7 @@ class Terms(Value):
     limits: LimitMode = LimitMode.NONE
     sealing: Sealing = Sealing.HELD
     ties: TieRule = TieRule.FIRST
+    tie_seconds: int = 600
     rounds: Rounds | None = None
     listing: Listing | None = None
     cap: Cap | None = None
