@@ -187,6 +187,15 @@ class ReportSuperseded(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExpertPoolUsedUp(Fact):
+    """Nobody is left in the frozen pool; the seat stays empty until the buyer ends or repeats the tender."""
+
+    name = "evaluation.pool.used_up"
+    panel: UUID
+    missing: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportSigned(Fact):
     name = "evaluation.report.signed"
     kind = "report"
@@ -195,6 +204,17 @@ class ReportSigned(Fact):
     number: int
     digest: str
     dissent: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigningEnded(Fact):
+    """The window for signing ran out; whoever stayed silent counts as agreeing, if most have signed."""
+
+    name = "evaluation.report.signing_ended"
+    lot: UUID
+    version: int
+    silent: tuple[int, ...]
+    deemed: bool
 
 
 @dataclass(frozen=True, kw_only=True)

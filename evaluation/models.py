@@ -52,6 +52,7 @@ class Panel(Audited, Base):
     next_index: Mapped[int]
     competition: Mapped[dict[str, Any]]
     invited_until_at: Mapped[datetime | None]
+    signing_until_at: Mapped[datetime | None]
     version: Mapped[int]
     formed_at: Mapped[datetime | None]
     reviewed_at: Mapped[datetime | None]

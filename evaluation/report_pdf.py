@@ -73,7 +73,13 @@ def render_report(body: Mapping[str, Any], signatures: Mapping[str, Any]) -> byt
     sheet.table(
         ["席位", "身份", "签名时间", "签名密钥", "不同意见"],
         [
-            [number, SEATS.get(seats.get(number, ""), ""), s["at"], s["sig"]["kid"], s["dissent"] or "无"]
+            [
+                number,
+                SEATS.get(seats.get(number, ""), ""),
+                s["at"],
+                "逾期未签，视为同意" if s.get("deemed") else s["sig"]["kid"],
+                s["dissent"] or "无",
+            ]
             for number, s in sorted(signatures.items(), key=lambda item: int(item[0]))
         ],
         [14, 28, 46, 40, 46],

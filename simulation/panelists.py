@@ -25,7 +25,6 @@ _MOVED_ON = (
     "already_decided",
     "no_vote_due",
     "sheet_locked",
-    "expert_pool_used_up",
 )
 
 
@@ -61,7 +60,7 @@ def answer(year: Year, affair: Affair, member: Panelist, player: Player) -> Life
         ),
         deal=affair.deal,
         known=("seat_answered",),
-        refused=("seat_answered", "expert_pool_used_up"),
+        refused=("seat_answered",),
     )
 
 

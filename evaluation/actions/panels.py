@@ -8,7 +8,7 @@ the draw, and nobody can refuse to reveal. Source: spec sealing §9; 招标投�
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from evaluation.models import Expert, Panel, Panelist
 from evaluation.rights import EXPERT_ENROL, NAMES_READ, PANEL_NAME, SEAT_ANSWER
 from evaluation.rules import panel as rules
 from evaluation.rules import rejection
+from kernel import rulebook
 from kernel.calendar import local_date
 from kernel.errors import NotFound, NotNow, NotValid
 from kernel.identity.models import Membership, Person
@@ -37,7 +38,6 @@ from trading.models import Lot, Tender
 from trading.rules.lifecycle import Stage
 from trading.terms import Terms, parse_terms
 
-ANSWER_TIME = timedelta(hours=2)
 """How long a drawn expert may take to answer before the next of the same draw is asked."""
 
 EXPERTS = "experts"
@@ -62,8 +62,9 @@ def enrol_expert(
     Source: 招标投标法 第三十七条.
     """
     work.require(EXPERT_ENROL)
-    if years < 8 and not title.strip():
-        raise NotValid("expert_years", source="招标投标法 第三十七条", field="years", least=8)
+    least = rulebook.in_force("TM", work.platform.settings.jurisdiction, work.now)["expert_years_min"]
+    if years < least.count and not title.strip():
+        raise NotValid("expert_years", source=least.source, field="years", least=least.count)
     expert = work.add(
         Expert(
             id=work.new_id(),
@@ -196,7 +197,12 @@ def _invite_missing(work: Work, tender: Tender, panel: Panel) -> None:
     wanted = panel.seats - panel.buyer_seats - len(seated)
     while wanted > 0:
         if panel.next_index >= len(panel.order):
-            raise NotNow("expert_pool_used_up", source="实施条例 第四十八条", tender=tender.code)
+            # Whoever left has left: the seat stays empty and visible, and nothing he did is undone by a refusal.
+            panel.version += 1
+            work.record(
+                facts.ExpertPoolUsedUp(subject=tender.id, tender=tender.code, panel=panel.id, missing=wanted)
+            )
+            break
         place, person_id = panel.next_index, UUID(panel.order[panel.next_index])
         panel.next_index += 1
         expert = work.one(sa.select(Expert).where(Expert.person_id == person_id))
@@ -211,7 +217,7 @@ def _invite_missing(work: Work, tender: Tender, panel: Panel) -> None:
             continue
         _seat(work, tender, panel, person_id, rules.Seat.EXPERT, expert.employer_id)
         wanted -= 1
-    panel.invited_until_at = work.now + ANSWER_TIME
+    panel.invited_until_at = work.now + law_of(tender, work.now)["seat_answer_minutes"].duration
     panel.version += 1
 
 
@@ -244,7 +250,8 @@ def name_representative(work: Work, tender_id: UUID, person_id: UUID) -> Panelis
     """The buyer names who sits for him; never more than the printed seats.
 
     Raises:
-        NotNow: ``panel_not_drawn``. NotValid: ``representative_stranger``, ``buyer_seats_full``.
+        NotNow: ``panel_not_drawn``. NotValid: ``representative_stranger``, ``buyer_seats_full``,
+            ``representative_left`` (who left or stayed silent does not come back).
     """
     tender = work.get(Tender, tender_id, to=PANEL_NAME)
     panel = require_panel(work, tender_id)
@@ -253,6 +260,8 @@ def name_representative(work: Work, tender_id: UUID, person_id: UUID) -> Panelis
     named = [m for m in panel.members if m.seat == rules.Seat.BUYER and m.state != "left"]
     if len(named) >= panel.buyer_seats:
         raise NotValid("buyer_seats_full", field="person", seats=panel.buyer_seats)
+    if any(m.person_id == person_id for m in panel.members):
+        raise NotValid("representative_left", field="person")
     belongs = work.one(
         sa.select(Membership)
         .where(
@@ -264,6 +273,7 @@ def name_representative(work: Work, tender_id: UUID, person_id: UUID) -> Panelis
     )
     if belongs is None:
         raise NotValid("representative_stranger", field="person")
+    panel.invited_until_at = work.now + law_of(tender, work.now)["seat_answer_minutes"].duration
     return _seat(work, tender, panel, person_id, rules.Seat.BUYER, tender.buyer_id)
 
 
@@ -328,23 +338,31 @@ def _leave(work: Work, tender: Tender, panel: Panel, member: Panelist, ground: s
 
 
 def invitation_moment(panel: Any) -> datetime | None:
-    """When a panel waits for answers: until the invitations run out."""
+    """When a panel waits: for answers until the invitations run out, then for signatures under its report."""
+    if panel.state == "reporting":
+        until: datetime | None = panel.signing_until_at
+        return until
     if panel.state != "inviting":
         return None
-    waiting = any(m.state == "invited" and m.seat == rules.Seat.EXPERT for m in panel.members)
+    waiting = any(m.state == "invited" for m in panel.members)
     moment: datetime | None = panel.invited_until_at if waiting else None
     return moment
 
 
 def replace_silent(work: Work, panel_id: UUID) -> None:
-    """The timekeeper's call: experts who did not answer make room for the next of the draw."""
+    """The timekeeper's call: whoever did not answer makes room, for the next of the draw or another representative."""
     panel = work.lock(Panel, panel_id)
     moment = invitation_moment(panel)
     if moment is None or work.now < moment:
         raise NotNow("window_open")
     tender = work.lock(Tender, panel.tender_id)
+    if panel.state == "reporting":
+        from evaluation.actions.reports import deem_agreed
+
+        deem_agreed(work, tender, panel)
+        return
     for member in panel.members:
-        if member.state == "invited" and member.seat == rules.Seat.EXPERT:
+        if member.state == "invited":
             member.state, member.left_for = "left", "no answer in time"
             work.record(
                 facts.MemberLeft(

@@ -76,6 +76,7 @@ def make_report(work: Work, tender: Tender, panel: Panel, lot: Lot) -> Evaluatio
         facts.ReportMade(subject=tender.id, tender=tender.code, lot=lot.id, version=version, digest=digest)
     )
     report.record_id = recorded.record_id
+    panel.signing_until_at = work.now + law_of(tender, work.now)["report_signing_hours"].duration
     return report
 
 
@@ -446,6 +447,40 @@ def sign_report(
     if len(report.signatures) == len(committed(panel)):
         _deliver(work, tender, panel, report)
     return report
+
+
+def deem_agreed(work: Work, tender: Tender, panel: Panel) -> None:
+    """The timekeeper's call: members who neither signed nor wrote a dissent in time count as agreeing.
+
+    Needs the signatures of more than half; with fewer the panel has not reported, and the window starts again.
+
+    Source: 招标投标法实施条例 第五十三条; 政府采购法实施条例 第四十一条.
+    """
+    members = committed(panel)
+    panel.signing_until_at = work.now + law_of(tender, work.now)["report_signing_hours"].duration
+    panel.version += 1
+    for lot in tender.lots:
+        report = report_of(work.session, lot.id)
+        if report is None or report.delivered_at is not None:
+            continue
+        silent = [one for one in members if str(one.number) not in report.signatures]
+        enough = 2 * len(report.signatures) > len(members)
+        work.record(
+            facts.SigningEnded(
+                subject=tender.id,
+                tender=tender.code,
+                lot=lot.id,
+                version=report.version,
+                silent=tuple(one.number for one in silent),
+                deemed=enough,
+            )
+        )
+        if enough:
+            deemed = {
+                str(one.number): {"deemed": True, "dissent": "", "at": plain(work.now)} for one in silent
+            }
+            report.signatures = {**report.signatures, **deemed}
+            _deliver(work, tender, panel, report)
 
 
 def _deliver(work: Work, tender: Tender, panel: Panel, report: EvaluationReport) -> None:

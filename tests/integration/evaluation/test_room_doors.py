@@ -7,9 +7,14 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+import pytest
+import sqlalchemy as sa
+
 from evaluation import queries
-from evaluation.actions import reports, scoring
-from evaluation.models import ScoreSheet
+from evaluation.actions import panels, reports, scoring
+from evaluation.models import Panelist, ScoreSheet
+from kernel.errors import NotValid
+from kernel.ledger.models import FactRow
 from simulation import deal as moves
 from tests.integration.evaluation.conftest import Scene
 
@@ -265,3 +270,73 @@ def test_a_report_is_signed_by_all_with_dissent_and_only_then_delivered(scene: M
     pdf = one.client(one.deal.buyer).get(f"/evaluation/{one.code}/report/1.pdf")
     assert pdf.data.startswith(b"%PDF")
     assert one.client().get(f"/evaluation/{one.code}/report/1.pdf").status_code == 404
+
+
+def _sign(one: Scene, count: int) -> None:
+    report = one.report()
+    for member, player in one.members()[:count]:
+        sig = json.dumps(one.sign(player, "report", reports.signing_body(report, member, "")))
+        done = one.client(player).post(
+            f"/evaluation/{one.code}/report/1/sign", data={"signature": sig, "dissent": ""}
+        )
+        assert done.status_code == 303
+
+
+def test_whoever_does_not_sign_in_time_counts_as_agreeing_when_most_have_signed(scene: Make) -> None:
+    one = scene(stage="signing")
+    _sign(one, 3)
+    silent = {str(member.number) for member, _ in one.members()[3:]}
+
+    one.world.wait(hours=23, minutes=58)
+    before = one.report().delivered_at
+    one.world.wait(minutes=5)
+
+    report = one.report()
+    assert before is None
+    assert report.delivered_at is not None
+    assert {number for number, s in report.signatures.items() if s.get("deemed")} == silent
+    page = one.client(one.deal.buyer).get(f"/evaluation/{one.code}/report?lang=en").text
+    assert page.count("counts as agreeing") == 2
+    pdf = one.client(one.deal.buyer).get(f"/evaluation/{one.code}/report/1.pdf")
+    assert pdf.data.startswith(b"%PDF")
+
+
+def test_a_report_most_members_have_not_signed_is_not_delivered_by_time_alone(scene: Make) -> None:
+    one = scene(stage="signing")
+    _sign(one, 2)
+
+    one.world.wait(hours=24, minutes=5)
+
+    assert one.report().delivered_at is None
+    assert len(one.report().signatures) == 2
+    _sign(one, 5)
+    assert one.report().delivered_at is not None
+
+
+def test_a_silent_representative_makes_room_for_another_and_does_not_come_back(scene: Make) -> None:
+    one = scene(stage="invited")
+    buyer = one.deal.buyer
+    with one.world.begin(buyer) as work:
+        first = panels.name_representative(work, one.deal.tender_id, buyer.person_id).id
+
+    one.world.wait(hours=2, minutes=1)
+
+    with one.read() as session:
+        assert session.get_one(Panelist, first).state == "left"
+    with pytest.raises(NotValid) as no, one.world.begin(buyer) as work:
+        panels.name_representative(work, one.deal.tender_id, buyer.person_id)
+    assert no.value.code == "representative_left"
+
+
+def test_a_used_up_pool_leaves_a_visible_gap_and_undoes_no_refusal(scene: Make) -> None:
+    one = scene(stage="invited")
+    for _ in range(5):
+        one.world.wait(hours=2, minutes=1)
+
+    panel = one.panel()
+    with one.read() as session:
+        gap = session.scalars(sa.select(FactRow).where(FactRow.name == "evaluation.pool.used_up")).all()
+    assert panel.state == "inviting"
+    assert {m.state for m in panel.members} == {"left"}
+    assert gap
+    assert gap[-1].body["missing"] == panel.seats - panel.buyer_seats
