@@ -72,12 +72,11 @@ def hall(settings: Settings) -> Child:
     """
 
     def run(stop: threading.Event) -> None:
-        from kernel.live.engine import raise_file_limit
+        from kernel.live.engine import prepare_process
         from kernel.live.lean import LeanLive
 
-        raise_file_limit()
-        sys.setswitchinterval(0.0005)  # a thread that waits for the database must not hold the loop up
         app = create_app(settings)
+        prepare_process()
         LeanLive(app, app.extensions["sunroad"], settings.hall_bind).serve(stop)
 
     return run

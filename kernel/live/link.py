@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
+from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from kernel.live import frames
@@ -30,7 +30,6 @@ class Link:
     __slots__ = (
         "_inbox",
         "_offset",
-        "_out",
         "_reader",
         "_writer",
         "actor",
@@ -43,20 +42,25 @@ class Link:
         "lang",
         "namespaces",
         "opened_at",
+        "out",
         "pending",
+        "put",
         "refilled_at",
         "rooms",
         "sid",
         "silent",
         "slot",
+        "sock",
         "strikes",
         "tokens",
     )
 
-    def __init__(self, engine: Engine, fd: int, sid: str, slot: int) -> None:
+    def __init__(self, engine: Engine, sock: socket, sid: str, slot: int) -> None:
         now = time.monotonic()
         self.engine = engine
-        self.fd = fd
+        self.sock = sock
+        self.put = sock.send
+        self.fd = sock.fileno()
         self.sid = sid
         self.slot = slot
         self.head: Any = (
@@ -73,10 +77,10 @@ class Link:
         self.opened_at = self.refilled_at = self.checked_at = now
         self.pending = 0
         self._offset = 0
-        self._out: deque[bytes] | None = None
+        self.out: deque[bytes] | None = None
         self._inbox: Inbox | None = None
         self._writer: Any = None
-        self._reader = engine.loop.io(fd, 1)
+        self._reader = engine.loop.io(self.fd, 1)
         self._reader.start(self._readable)
 
     @property
@@ -117,27 +121,35 @@ class Link:
 
     def send(self, frame: bytes) -> None:
         """Write at once what the kernel takes, keep the rest within the bound, and cut whoever exceeds it."""
-        if self._out is None:
-            try:
-                sent = os.write(self.fd, frame)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self.close()
-                return
-            if sent == len(frame):
-                return
-            self._out = deque([frame])
-            self._offset, self.pending = sent, len(frame) - sent
+        if self.out is not None:
+            self.keep(frame, 0)
+            return
+        try:
+            sent = self.put(frame)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close()
+            return
+        if sent != len(frame):
+            self.keep(frame, sent)
+
+    def keep(self, frame: bytes, sent: int) -> None:
+        """Remember what the kernel did not take of a frame."""
+        if self.fd < 0:
+            return
+        self.pending += len(frame) - sent
+        if self.out is None:
+            self.out = deque([frame])
+            self._offset = sent
             if self._writer is None:
                 self._writer = self.engine.loop.io(self.fd, 2)
             self._writer.start(self._writable)
-            return
-        self._out.append(frame)
-        self.pending += len(frame)
-        if self.pending > self.engine.limits.pending_bytes:
-            self.engine.cut_slow += 1
-            self.close()
+        else:
+            self.out.append(frame)
+            if self.pending > self.engine.limits.pending_bytes:
+                self.engine.cut_slow += 1
+                self.close()
 
     def end(self, code: int, reason: str) -> None:
         """Say why in a close frame, then close."""
@@ -147,24 +159,24 @@ class Link:
 
     def close(self) -> None:
         """Close the descriptor and leave all rooms; twice does no harm."""
-        fd, self.fd = self.fd, -1
-        if fd < 0:
+        if self.fd < 0:
             return
+        self.fd = -1
         self._reader.stop()
         self._reader.close()
         if self._writer is not None:
             self._writer.stop()
             self._writer.close()
-        os.close(fd)
-        self._out, self.pending, self._inbox = None, 0, None
+        self.sock.close()
+        self.out, self.pending, self._inbox = None, 0, None
         self.engine.gone(self)
 
     def _writable(self) -> None:
-        out = self._out
+        out = self.out
         assert out is not None
         try:
             while out:
-                sent = os.write(self.fd, out[0][self._offset :] if self._offset else out[0])
+                sent = self.put(out[0][self._offset :] if self._offset else out[0])
                 self.pending -= sent
                 self._offset += sent
                 if self._offset < len(out[0]):
@@ -176,12 +188,12 @@ class Link:
         except OSError:
             self.close()
             return
-        self._out = None
+        self.out = None
         self._writer.stop()
 
     def _readable(self) -> None:
         try:
-            data = os.read(self.fd, READ_BYTES)
+            data = self.sock.recv(READ_BYTES)
         except BlockingIOError:
             return
         except OSError:
