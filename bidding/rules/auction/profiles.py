@@ -85,7 +85,7 @@ def _profile(kind: Format) -> dict[str, Any]:
             shown = Visible(best=True, prices=PricesShown.PLATES, public_live=True)
             return {"direction": up, "visible": shown}
         case Format.JAPANESE:
-            return {"direction": down, "bidders_min": 3, "visible": Visible(best=True)}
+            return {"direction": down, "bidders_min": 3}
         case Format.TURN_BASED:
             shown = Visible(best=True, prices=PricesShown.PLATES, rank=RankShown.EXACT, count=True)
             return {"direction": down, "step": percent, "turns": Turns(), "bidders_min": 2, "visible": shown}

@@ -50,6 +50,20 @@ def with_seat(state: State, seat: Seat) -> dict[str, Seat]:
     return seats
 
 
+def asked(state: State) -> str | None:
+    """The holder whose turn it is to be asked after the end, by rank and then in printed order."""
+    right = state.terms.priority
+    if right is None or right.mode is not PriorityMode.POST_SESSION:
+        return None
+    for holder in sorted(right.holders, key=lambda one: one.rank):
+        if holder.plate == state.leader:
+            return None
+        seat = state.seats.get(holder.plate)
+        if seat is not None and not seat.waived:
+            return holder.plate
+    return None
+
+
 @dataclass(frozen=True)
 class Lottery:
     """A draw decides between these plates; ``before`` is what was known when it was called for."""
@@ -185,17 +199,8 @@ class Script:
     # Priority rights after the session --------------------------------------------------------------------
 
     def asked(self, state: State) -> str | None:
-        """The holder whose turn it is to be asked after the end, by rank and then in printed order."""
-        right = state.terms.priority
-        if right is None or right.mode is not PriorityMode.POST_SESSION:
-            return None
-        for holder in sorted(right.holders, key=lambda one: one.rank):
-            seat = state.seats.get(holder.plate)
-            if seat is not None and not seat.waived and holder.plate != state.leader:
-                return holder.plate
-            if holder.plate == state.leader:
-                return None
-        return None
+        """The holder who is asked next after the end."""
+        return asked(state)
 
     def waive_asked(self, state: State) -> State:
         """Who was asked and did not answer is deemed to waive (rules §4.6)."""

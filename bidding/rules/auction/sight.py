@@ -12,8 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bidding.rules.auction.clocks import Dial
+from bidding.rules.auction.listing import Second
+from bidding.rules.auction.script import asked
 from bidding.rules.auction.state import OPEN, OVER, Kind, Seat, Stage, State, Taken
 from bidding.rules.auction.terms import AfterEnd, Basis, PricesShown, RankShown
+from bidding.rules.auction.turns import Turn
 from bidding.rules.auction.values import Plain, instant_text, money_text
 
 
@@ -51,10 +55,11 @@ class _Sees:
     bidders: bool
     offers: bool
     kinds: bool = False
+    room: bool = False  # what everybody in the room must see to take part: the clock, whose turn it is
 
 
 _NOTHING = _Sees(best=False, prices=PricesShown.NONE, bidders=False, offers=False)
-_ALL = _Sees(best=True, prices=PricesShown.PLATES, bidders=True, offers=True, kinds=True)
+_ALL = _Sees(best=True, prices=PricesShown.PLATES, bidders=True, offers=True, kinds=True, room=True)
 
 
 def audience(state: State, viewer: Viewer) -> str:
@@ -68,11 +73,14 @@ def _sees(state: State, viewer: Viewer) -> _Sees:
         inside = isinstance(viewer, (Supervisor, Host))
         return _ALL if inside or shown.after_end is AfterEnd.ALL else _NOTHING
     if isinstance(viewer, Bidder):
-        return _Sees(shown.best, shown.prices, shown.count, shown.prices is not PricesShown.NONE)
+        rounds = state.terms.rounds
+        # F3 may print that the best is shown after each round; the standing moves only when a round is opened.
+        best = shown.best or (rounds is not None and rounds.best_after_each)
+        return _Sees(best, shown.prices, shown.count, shown.prices is not PricesShown.NONE, room=True)
     live = shown.public_live
     prices = PricesShown.PLATES if live else PricesShown.NONE
     counts = isinstance(viewer, Supervisor)
-    return _Sees(live, prices, counts, counts or live)
+    return _Sees(live, prices, counts, counts or live, room=live)
 
 
 def snapshot(state: State, viewer: Viewer) -> Plain:
@@ -114,9 +122,31 @@ def _head(state: State, viewer: Viewer, sees: _Sees) -> Plain:
         "next": _next(state) if sees.best and state.terms.basis is Basis.BEST else None,
         "bidders": len(state.seats) if sees.bidders else None,
         "offers": len(state.offers) if sees.offers else None,
+        "special": _special(state, sees),
         "stopped": _stopped(state),
         "result": _result(state, viewer),
     }
+
+
+def _special(state: State, sees: _Sees) -> Plain | None:
+    """What only this format shows: the clock (F10, F11), whose turn it is (F13), the second indicator (F6)."""
+    if not sees.room:
+        return None
+    special = state.special
+    if isinstance(special, Dial):
+        inside = sum(seat.inside for seat in state.seats.values()) if sees.bidders else None
+        return {"price": money_text(special.price), "tick": special.tick, "inside": inside}
+    plates = sees.prices is PricesShown.PLATES
+    if isinstance(special, Turn):
+        return {
+            "turn": special.at + 1,
+            "turns": len(special.order),
+            "order": list(special.order) if plates else None,
+        }
+    if isinstance(special, Second) and sees.best:
+        quantity = None if special.quantity is None else format(special.quantity, "f")
+        return {"quantity": quantity, "plate": special.plate if plates else None, "nr": special.seq}
+    return None
 
 
 def _next(state: State) -> str | None:
@@ -126,6 +156,8 @@ def _next(state: State) -> str | None:
     if state.stage not in OPEN or state.terms.step is None:
         return None
     minor = least(state, Seat(""))
+    if state.terms.cap is not None:
+        minor = min(minor, state.terms.cap.price.minor)
     return f"{minor // 100}.{minor % 100:02d}" if minor > 0 else None
 
 
@@ -160,12 +192,17 @@ def _result(state: State, viewer: Viewer) -> Plain | None:
 
 
 def _entry(taken: Taken, sees: _Sees) -> Plain:
-    plain: Plain = {"amount": money_text(taken.amount), "at": instant_text(taken.recv_at)}
+    plain: Plain = {"amount": _amount(taken), "at": instant_text(taken.recv_at)}
     if sees.prices is PricesShown.PLATES:
         plain["plate"] = taken.plate
         # That the core offered for somebody's standing limit is his own affair until the end.
         plain["kind"] = taken.kind.value if sees.kinds or taken.kind is not Kind.LIMIT else Kind.OFFER.value
     return plain
+
+
+def _amount(taken: Taken) -> str | None:
+    """The price; None of an offer that is sealed."""
+    return None if taken.kind is Kind.SEALED else money_text(taken.amount)
 
 
 def _listed(state: State, sees: _Sees, since: int) -> list[Any]:
@@ -203,24 +240,39 @@ def private(before: State | None, after: State, plate: str) -> Plain | None:
 def _own(state: State, plate: str) -> Plain:
     seat = state.seats.get(plate)
     if seat is None:
-        return {"rank": None, "next": None, "limit": None, "willing": None, "inside": None}
+        return dict.fromkeys(("rank", "next", "limit", "willing", "inside", "asked", "turn", "second"))
     return {
         "rank": _rank(state, seat),
         "next": _own_next(state, seat),
         "limit": None if seat.limit is None else money_text(seat.limit),
         "willing": seat.willing,
         "inside": seat.inside,
+        "asked": state.stage is Stage.ASKING and asked(state) == plate,
+        "turn": _own_turn(state, plate),
+        "second": None if seat.second is None else format(seat.second, "f"),
     }
+
+
+def _own_turn(state: State, plate: str) -> Plain | None:
+    """F13: his place in this round, whether it is his turn, and his offer of this turn that nobody else sees."""
+    turn = state.special
+    if not isinstance(turn, Turn) or plate not in turn.order:
+        return None
+    place = turn.order.index(plate)
+    mine = turn.at == place and state.stage is Stage.RUNNING
+    pending = money_text(turn.pending) if mine and turn.pending is not None else None
+    return {"place": place + 1, "mine": mine, "offer": pending}
 
 
 def _mine(taken: Taken) -> Plain:
     """An own offer; its place among all offers is not told."""
     return {
         "nr": taken.nr,
-        "amount": money_text(taken.amount),
+        "amount": _amount(taken),
         "at": instant_text(taken.recv_at),
         "kind": taken.kind.value,
         "round": taken.round,
+        "digest": taken.digest,
     }
 
 

@@ -203,7 +203,7 @@ class State(Value):
     @property
     def best(self) -> Taken | None:
         """The best standing offer, where offers are open or opened."""
-        return self.seats[self.standing[0][3]].last if self.standing else None
+        return self.offers[self.standing[0][2] - 1] if self.standing else None
 
     @property
     def leader(self) -> str | None:

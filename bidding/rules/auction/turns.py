@@ -148,7 +148,7 @@ class TurnScript(Script):
             seats=seats,
             offers=state.offers.with_one(taken),
             keys=state.keys if key is None else state.keys.with_one(key, seq),
-            standing=tuple((n, 0, seats[plate].last.seq, plate) for n, plate in enumerate(best_first)),  # type: ignore[union-attr]
+            standing=tuple((n, 0, taken.seq, plate) for n, (taken, plate) in enumerate(best_first)),
         )
 
     # Rounds and turns ---------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class TurnScript(Script):
         """The pause before a round; the order of its turns is fixed as it begins."""
         turns = state.terms.turns
         assert turns is not None
-        order = tuple(reversed(ranked(state.terms, state.seats, turns.order)))
+        order = tuple(plate for _, plate in reversed(ranked(state.terms, state.seats, turns.order)))
         end = at + timedelta(seconds=pause)
         return state.but(
             stage=Stage.BREAK, round=state.round + 1, ends_at=end, shown_ends_at=end, special=Turn(order, -1)
@@ -243,12 +243,10 @@ class TurnScript(Script):
         )
 
 
-def ranked(terms: Terms, seats: Mapping[str, Seat], by: TurnCriterion) -> tuple[str, ...]:
-    """Everybody with an offer, best first; equal ones: the earlier offer first."""
-    with_offer = [seat for seat in seats.values() if seat.last is not None]
+def ranked(terms: Terms, seats: Mapping[str, Seat], by: TurnCriterion) -> tuple[tuple[Taken, str], ...]:
+    """Everybody's offer in force, best first; equal ones: the earlier offer first."""
+    lasts = [seat.last for seat in seats.values() if seat.last is not None]
     keyed = sorted(
-        (measure(terms, seat.plate, seat.last.amount.yuan, by), seat.last.recv_at, seat.last.seq, seat.plate)
-        for seat in with_offer
-        if seat.last is not None
+        (measure(terms, one.plate, one.amount.yuan, by), one.recv_at, one.seq, one) for one in lasts
     )
-    return tuple(one[3] for one in keyed)
+    return tuple((one, one.plate) for _, _, _, one in keyed)
