@@ -11,6 +11,7 @@ from bidding.actions.custody import renew_policy, seat_custodians
 from bidding.actions.hall import next_moment
 from bidding.actions.submission import bid_by_code
 from bidding.api import api
+from bidding.auction_live import CHANNEL
 from bidding.facts import SecretOffered, SharesDisclosed
 from bidding.hall_core.guards import install_journal_guards
 from bidding.models import Opening
@@ -80,5 +81,6 @@ room = Room(
     ),
     panels=PANELS,
     schema=(install_journal_guards,),
+    channels=(CHANNEL,),
     heard=_heard,
 )

@@ -25,7 +25,7 @@ from sqlalchemy.engine import Connection
 from bidding.hall_core import journal, rooms
 from bidding.hall_core.draft import Draft, next_moment
 from bidding.hall_core.journal import HEADS, Moved
-from bidding.hall_core.receipts import LogHead, Signer, body_of, note_of
+from bidding.hall_core.receipts import LogHead, Signer, note_body, offer_body
 from bidding.hall_core.rooms import Room
 from bidding.rules.auction import events
 from bidding.rules.auction.engine import receipt_of
@@ -119,7 +119,7 @@ class HallCore:
         outlet: Outlet | None = None,
         clock: Clock | None = None,
         fault: Callable[[Connection], None] | None = None,
-        following: Callable[[Platform, UUID], None] | None = None,
+        following: Callable[[Platform, UUID], object] | None = None,
     ) -> None:
         self.platform, self.name = platform, name
         self.outlet: Outlet = outlet or Silent()
@@ -301,6 +301,8 @@ class HallCore:
                 if self._trouble_at is not None:
                     self._out_of_trouble(now)
                 self._settle(plan, now)
+                if plan.heads is not None and self._thread is not None:
+                    self._aside.submit(self._look)
                 return written
 
     def _drain(self, waiting: list[_Message]) -> None:
@@ -396,9 +398,9 @@ class HallCore:
         key = getattr(event, "key", None)
         taken = receipt_of(state, key) if key is not None else None
         if taken is not None:
-            body = body_of(room.id, room.lot, taken, state, digest, self._log_head, counted=room.counted)
+            body = offer_body(room.id, room.lot, taken, state, digest, self._log_head, counted=room.counted)
         else:
-            body = note_of(room.id, room.lot, event, state, digest, self._log_head)
+            body = note_body(room.id, room.lot, event, state, digest, self._log_head)
         return self._signer.receipt(body)
 
     def _first_answer(self, plan: _Plan, room: Room, event: Event, plate: str | None, key: str) -> Answer:
@@ -544,11 +546,17 @@ class HallCore:
         for auction_id in self.owned():
             self.outlet.trouble(auction_id, False)
 
+    def _look(self) -> None:
+        try:
+            self.look_at_log()
+        except (sa.exc.SQLAlchemyError, OSError):
+            log.warning("hall_log_unread")
+
     def look_at_log(self) -> None:
         """Read the newest checkpoint, which receipts name from now on."""
         with self.platform.read() as session:
             head = sequencer.head(session)
-        self._log_head = LogHead(head.size, head.root)
+        self._log_head = LogHead(head.size, head.root.hex())
 
 
 def lost(state: State, alive_at: datetime, now: datetime) -> bool:
@@ -564,7 +572,7 @@ def _nobody(_answer: Answer) -> None:
     return None
 
 
-def _logged(deed: Callable[[Platform, UUID], None], platform: Platform, auction_id: UUID) -> None:
+def _logged(deed: Callable[[Platform, UUID], object], platform: Platform, auction_id: UUID) -> None:
     try:
         deed(platform, auction_id)
     except Refusal as no:

@@ -12,12 +12,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from bidding.hall_core.journal import SALT_BYTES, Head, Line, chained, digest_of, event_text
+from bidding.hall_core.journal import SALT_BYTES, Head, Line, at_text, chained, digest_of, event_text
 from bidding.rules.auction import engine, events
 from bidding.rules.auction.events import Event
 from bidding.rules.auction.state import OVER, Stage, State
 from bidding.rules.auction.terms import LISTED, Terms
-from bidding.rules.auction.values import instant_text
 from kernel.outside import Entropy
 
 DUE_AT_ONCE_MAX = 10_000
@@ -91,7 +90,7 @@ class Draft:
         state = engine.apply(self.state, event, now)
         if state is self.state:
             return None
-        text = event_text(instant_text(now), event.to_plain())
+        text = event_text(at_text(now), event)
         salt = self.entropy(SALT_BYTES)
         digest = digest_of(text, salt)
         self._seq += 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from sqlalchemy.orm import Session
+
 from kernel.platform import Platform
 
 if TYPE_CHECKING:
@@ -18,9 +20,23 @@ def hall_of(platform: Platform) -> HallCore | None:
     return _HALLS.get(platform)
 
 
+def hall_for(session: Session) -> HallCore | None:
+    """The hall of this process that keeps the auctions of the database a session reads."""
+    bind = session.get_bind()
+    for platform, hall in list(_HALLS.items()):
+        if bind in (platform.database.reader, platform.database.writer):
+            return hall
+    return None
+
+
 def install(platform: Platform, hall: HallCore | None) -> None:
     """Make a hall known, or (None) take it away."""
     if hall is None:
         _HALLS.pop(platform, None)
     else:
         _HALLS[platform] = hall
+
+
+def halls() -> list[HallCore]:
+    """Every hall of this process; a hot command finds the one that owns its auction."""
+    return list(_HALLS.values())
