@@ -111,7 +111,7 @@ def _terms(tender: Tender, law: Rulebook) -> list[Check]:
         ]
     found = [
         Check(
-            "dates" if one.code == "bond_too_high" else "terms",
+            "dates" if one.code.startswith("bond_") else "terms",
             "y",
             one.code,
             one.source or "",
@@ -121,7 +121,7 @@ def _terms(tender: Tender, law: Rulebook) -> list[Check]:
     ]
     if terms.method in ("comprehensive", "gp_scoring"):
         found.append(Check("terms", "g", "weights_sound", law["weights_sum"].source, points))
-    if not any(one.code == "bond_too_high" for one in cautions) and (limit := law.get("bid_bond_share_max")):
+    if not any(one.code.startswith("bond_") for one in cautions) and (limit := law.get("bid_bond_share_max")):
         budget = tender.project.budget.minor
         share = Decimal(tender.bond.minor * 100) / Decimal(budget) if budget else Decimal(0)
         most = Decimal(limit.ratio.numerator * 100) / Decimal(limit.ratio.denominator)

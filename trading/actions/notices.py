@@ -25,6 +25,7 @@ from trading import facts, procedures
 from trading.models import Document, Lot, Notice, Tender
 from trading.rights import NOTICE_PUBLISH
 from trading.rules.lifecycle import Move, after
+from trading.rules.notices import require_lawful_bond, require_sound_weights
 from trading.rules.timetable import Plan, require_lawful_timetable
 from trading.terms import Terms, parse_terms
 
@@ -42,6 +43,10 @@ def plan_of(tender: Tender, published_at: datetime) -> Plan:
     )
 
 
+PRICE = "price"
+"""The factor that is the price, among the factors experts score."""
+
+
 def law_of(tender: Tender, now: datetime) -> Rulebook:
     """The edition a tender froze, or the one in force for a draft."""
     if tender.edition:
@@ -54,7 +59,7 @@ def publish_notice(work: Work, tender_id: UUID) -> Notice:
 
     Raises:
         NotNow: ``already_published``, ``policy_missing``. NotValid: ``unlawful_timetable``, ``lots_missing``, ``text_missing``,
-            ``documents_missing``, ``weights``, ``price_share``, ``panel_size``, ``bond_too_high``, ``past_date``.
+            ``documents_missing``, ``weights_not_100``, ``price_share``, ``panel_size``, ``bond_share``, ``past_date``.
 
     Source: 招标投标法 第十六条、第二十四条; 实施条例 第十五条、第十六条、第二十六条; 政府采购法 第三十五条.
     """
@@ -108,30 +113,19 @@ def require_lawful_terms(law: Rulebook, tender: Tender, terms: Terms) -> list[Ca
 
     Source: 实施条例 第二十六条、第四十九条; 政府采购法实施条例 第三十三条、第三十四条; spec rules NR-05, SF-02.
     """
-    cautions: list[Caution] = []
-    if terms.method in ("comprehensive", "gp_scoring") and terms.points != Decimal(100):
-        raise NotValid(
-            "weights", source=law["weights_sum"].source, field="terms.factors", points=str(terms.points)
-        )
-    share = Decimal(terms.price.weight) / 100
-    floor = {"goods": "price_share_goods_min", "services": "price_share_services_min"}.get(tender.category)
-    if terms.method == "gp_scoring" and floor and (limit := law.get(floor)) and share < _ratio(limit.ratio):
-        cautions.append(_object(limit, "price_share", "terms.price.weight", share=str(share)))
-    estimate = tender.project.budget
-    bond_max = law.get("bid_bond_share_max")  # deposits of sales have a floor, not a ceiling: rules §1.5
-    if bond_max and Decimal(tender.bond.minor) > Decimal(estimate.minor) * _ratio(bond_max.ratio):
-        cautions.append(_object(bond_max, "bond_too_high", "bond", bond=str(tender.bond.yuan)))
-    return cautions
+    return [
+        *sound_weights(law, terms, tender.category),
+        *require_lawful_bond(law, tender.bond, tender.project.budget, category=tender.category),
+    ]
 
 
-def _object(limit: rulebook.Limit, code: str, field: str, **details: object) -> Caution:
-    if limit.blocks:
-        raise NotValid(code, source=limit.source, field=field, **details)
-    return Caution(code, limit.source, details)
-
-
-def _ratio(value: Any) -> Decimal:
-    return Decimal(value.numerator) / Decimal(value.denominator)
+def sound_weights(law: Rulebook, terms: Terms, category: str) -> tuple[Caution, ...]:
+    """The points of methods that score must add up; see ``require_sound_weights``."""
+    if terms.method not in ("comprehensive", "gp_scoring"):
+        return ()
+    weights = {factor.id: Decimal(factor.max) for factor in terms.factors}
+    weights[PRICE] = Decimal(terms.price.weight)
+    return require_sound_weights(law, weights, price_factor=PRICE, category=category)
 
 
 def _require_documents(work: Work, tender: Tender) -> None:

@@ -18,7 +18,7 @@ from kernel.web import actor, begin, form_refused, parse_form, platform, read, s
 from kernel.web.panels import panels_at
 from trading import actions, forms, procedures, queries
 from trading.actions.drafting import FileDraft, LotDraft
-from trading.actions.notices import law_of, plan_of
+from trading.actions.notices import law_of, plan_of, sound_weights
 from trading.drafts import STEPS, Check, draft_checks
 from trading.models import Document, Lot, Tender
 from trading.rules.timetable import Plan, RuleResult, check_timetable, repaired
@@ -209,16 +209,9 @@ def save_terms(code: str) -> Page:
         factors = forms.rows_of(request.form, "factor", forms.FACTOR_FIELDS)
         review = forms.rows_of(request.form, "review", forms.REVIEW_FIELDS)
         with begin() as work:
-            old = work.lock(Tender, tender_id).terms
-            found = forms.terms_of(form, factors, review, old)
-            points = parse_terms(found).points
-            if found["method"] in ("comprehensive", "gp_scoring") and points != 100:
-                raise NotValid(
-                    "weights",
-                    source="招标投标法实施条例 第四十九条; 政府采购法实施条例 第三十四条",
-                    field="price_weight",
-                    points=str(points),
-                )
+            row = work.lock(Tender, tender_id)
+            found = forms.terms_of(form, factors, review, row.terms)
+            sound_weights(law_of(row, work.now), parse_terms(found), row.category)
             actions.change_draft(work, tender_id, terms=found)
 
     return _save(code, "terms", deed)
