@@ -34,8 +34,8 @@ from kernel.settings import Settings
 from sealbid import note
 from sealbid.custodian import CustodianState
 from sealbid.witness import StateFile, Witness, WitnessServer
+from simulation import cartel, names
 from simulation import deal as deals
-from simulation import names
 from simulation.deal import Deal, Offer
 from simulation.world import Player, World, found_city
 from trading import actions as trading
@@ -205,6 +205,7 @@ class Plan:
     until: str = "award"
     question: bool = False
     objection: bool = False
+    ring: bool = False
 
 
 def tell(agenda: Agenda, plan: Plan) -> Story:
@@ -225,7 +226,7 @@ def tell(agenda: Agenda, plan: Plan) -> Story:
         ceilings=[ceiling] * plan.lots,
         days=22,
         district=district,
-        document=_tender_document(title.format(d=district), summary),
+        document=_tender_document(title.format(d=district), summary, cartel.FORM if plan.ring else ""),
     )
     agenda.deals.append(deal)
     with world.begin(deal.buyer) as work:
@@ -241,19 +242,26 @@ def tell(agenda: Agenda, plan: Plan) -> Story:
     rivals = dice.sample(world.bidders[1:], plan.bids)
     if plan.until == "award" and plan.number % 3 == 1:
         rivals[0] = world.bidders[0]  # the demonstration's own bidder has results to look at
-    gap = max(timedelta(hours=1), (closes - world.now - timedelta(hours=1)) / (plan.bids * plan.lots + 1))
+    if plan.ring:
+        rivals = cartel.rivals_of(world, rivals)
+    gap = max(timedelta(hours=1), (closes - world.now - timedelta(hours=1)) / (len(rivals) * plan.lots + 1))
     for lot in range(1, plan.lots + 1):
         for place, rival in enumerate(rivals):
             if world.now + gap >= min(closes, agenda.end):
                 break
             yield world.now + gap
-            _bid(world, deal, rival, lot, ceiling, place)
+            if plan.ring:
+                cartel.place_bid(world, deal, rival, lot, ceiling, turn=plan.number)
+            else:
+                _bid(world, deal, rival, lot, ceiling, place)
     if plan.until == "tendering":
         return
     yield closes
     world.pass_time(closes)
     if not deals.release(world, deal, [1, 2, 4]):
         return
+    if plan.ring:
+        cartel.bring_bonds(world, deal, rivals)
     if plan.until == "opening":
         return
     yield world.now + timedelta(minutes=11)
@@ -343,6 +351,7 @@ def _live(agenda: Agenda) -> list[Deal]:
             index,
             bids=3 + index % 4,
             question=index % 5 == 0,
+            ring=index == 7,
         )
     add(now - timedelta(days=60), 0, bids=2)
     add(now - timedelta(days=31), 0, bids=6, lots=2)
@@ -350,7 +359,7 @@ def _live(agenda: Agenda) -> list[Deal]:
     add(now - timedelta(days=25), 0, bids=5, until="standstill")
     add(now - timedelta(days=26), 2, bids=4, objection=True)
     add(now - timedelta(days=23), 1, bids=4, until="scoring", days=timedelta(days=22, hours=6))
-    add(now - timedelta(days=23), 0, bids=4, until="inviting", days=timedelta(days=22, hours=20))
+    add(now - timedelta(days=23), 0, bids=4, until="inviting", days=timedelta(days=22, hours=20), ring=True)
     soon = now.replace(second=0, microsecond=0)
     add(
         now - timedelta(days=22, hours=2),
@@ -424,7 +433,7 @@ def _accounts(world: World) -> dict[str, list[str]]:
     return {role: [player.email, player.name, player.org_name] for role, player in chosen.items()}
 
 
-def _tender_document(title: str, summary: str) -> bytes:
+def _tender_document(title: str, summary: str, form: str = "") -> bytes:
     from kernel.pdf import Sheet
 
     sheet = Sheet(f"{title} 招标文件", footer="Sunroad 阳光路 · 演示城市")
@@ -436,6 +445,9 @@ def _tender_document(title: str, summary: str) -> bytes:
     )
     sheet.heading("第三章 评标办法")
     sheet.text("按公告所载评标办法、因素、权重和抽取系数执行；所有输入和结果公开，任何人可以复算。")
+    if form:
+        sheet.heading("第四章 技术投标文件格式")
+        sheet.text(form)
     return sheet.render()
 
 

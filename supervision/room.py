@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from bidding.facts import BidCompleted
 from kernel.rights import Role
 from kernel.room import Chore, NavEntry, Room
 from supervision import desk_views, leads_models, log_views, panels, tile_views
 from supervision.actions.checks import run_promises, watch_lights
+from supervision.actions.leads import build_leads
+from supervision.actions.leads_traces import note_submission
 from supervision.award import bind_award
 from supervision.doors import views
 from supervision.rights import RIGHTS
@@ -21,11 +24,12 @@ room = Room(
     "supervision",
     blueprints=(views,),
     rights=RIGHTS,
-    listeners={AwardLetterIssued: (bind_award,), LotMoved: (bind_award,)},
+    listeners={AwardLetterIssued: (bind_award,), LotMoved: (bind_award,), BidCompleted: (note_submission,)},
     panels=(panels.proof,),
     chores=(
         Chore("lights", timedelta(minutes=1), watch_lights),
         Chore("promises", timedelta(days=1), run_promises),
+        Chore("leads", timedelta(days=1), build_leads),
     ),
     nav=(
         NavEntry("Supervision cockpit", "supervision.cockpit", WATCHERS, icon="gauge", order=10),

@@ -21,6 +21,8 @@ LEAST_GRAMS = 300
 """Fewer own five-grams than this and similarity says nothing: two short letters are always alike."""
 NEAR = Fraction(80, 100)
 ROBUST = 3.5
+APART = Fraction(10, 100)
+"""An outlier must lie this far above the median as well: where all are alike, a hair's breadth is many deviations."""
 PAIRS_LEAST = 6
 RARE_LEAST = 3
 REFERENCE_LEAST = 20
@@ -126,6 +128,7 @@ def text_traces(texts: Mapping[str, str], given: Iterable[str]) -> list[Indicato
     """
     pairs = similarities(texts, given)
     scores = robust_scores([pair.share for pair in pairs])
+    middle = statistics.median([pair.share for pair in pairs]) if pairs else Fraction(0)
     everybody = len(pairs) >= 3 and sum(pair.share >= NEAR for pair in pairs) * 2 > len(pairs)
     found = []
     for number, pair in enumerate(pairs):
@@ -134,7 +137,7 @@ def text_traces(texts: Mapping[str, str], given: Iterable[str]) -> list[Indicato
         if pair.share >= NEAR:
             light = Light.YELLOW if everybody else Light.ORANGE
             found.append(Indicator("T-01", light, Kind.TEXT, firms, facts))
-        if scores is not None and scores[number] > ROBUST and pair.share >= Fraction(1, 4):
+        if scores is not None and scores[number] > ROBUST and pair.share - middle >= APART:
             more = facts | {"z": decimal_text(scores[number], 1), "pairs": len(pairs)}
             null = "the other pairs of this lot"
             found.append(Indicator("T-02", Light.ORANGE, Kind.TEXT, firms, more, null=null))

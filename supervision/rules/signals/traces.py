@@ -68,7 +68,7 @@ class Trail:
 class Tie:
     """A relation of the company registry between two firms or persons.
 
-    ``kind``: ``legal`` (legal representative), ``holds`` (``percent`` of shares), ``controls``, ``director``,
+    ``kind``: ``legal`` (legal representative), ``holds`` (``percent`` of shares), ``controls``, ``director``, ``namesake`` (legal representatives of one name),
     ``address``.
     """
 

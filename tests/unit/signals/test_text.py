@@ -88,6 +88,17 @@ def test_a_pair_outside_the_lots_own_spread_is_noted() -> None:
     assert float(found[0].facts["z"]) > 3.5
 
 
+def test_a_hairs_breadth_above_very_even_pairs_is_no_outlier() -> None:
+    form = prose(50, 3000)
+    texts = {name: form + prose(ord(name), 900 - (40 if name in "AB" else 0)) for name in "ABCDEF"}
+
+    scores = robust_scores([pair.share for pair in similarities(texts, [])])
+
+    assert scores is not None
+    assert max(scores) > 3.5
+    assert text_traces(texts, []) == []
+
+
 def test_width_case_and_punctuation_do_not_hide_a_copy() -> None:
     assert normal("ＡＢＣ，第１标段！ abc") == "abc第1标段abc"
     assert jaccard(grams("第 1 标段工程质量保证"), grams("第１标段，工程质量保证")) == 1

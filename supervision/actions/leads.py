@@ -1,0 +1,464 @@
+"""Leads: the nightly run that finds them, questions to firms, answers, and closing with a written reason.
+
+The run is incremental: a lot is read when its bids were opened or when a trace about it came in since the last run;
+the statistics look at the whole history every time, because every opening changes everybody's ranks.
+
+Source: rules §5.3; detection §5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from bidding.models import OpenedPart
+from kernel.errors import NotFound, NotNow, NotValid
+from kernel.facts import plain
+from kernel.platform import Platform
+from kernel.rights import SYSTEM
+from kernel.work import Work
+from sealbid import jcs
+from supervision import leads_facts as facts
+from supervision.actions.leads_collect import LotFile, collect
+from supervision.actions.leads_history import Statistics, statistics_of
+from supervision.leads_models import (
+    ImportedTrace,
+    Lead,
+    LeadAnswer,
+    LeadIndicator,
+    LeadState,
+    LotAnalysis,
+)
+from supervision.rights import LEAD_ANSWER, LEAD_BUILD, LEAD_HANDLE
+from supervision.rules.signals.boq import correlations, item_traces
+from supervision.rules.signals.combine import Indicator, Judged, Kind, Light, judge, raised
+from supervision.rules.signals.documents import document_traces
+from supervision.rules.signals.text import others_inside, shared_errors, text_traces, words
+from supervision.rules.signals.traces import (
+    address_traces,
+    at_once,
+    device_traces,
+    elsewhere,
+    equity_traces,
+    missing_bidders,
+    money_traces,
+    people_traces,
+)
+from trading.models import Lot, Tender
+
+REFERENCE_LOTS = 40
+ANSWER_DAYS = 5
+OUTCOMES = ("unfounded", "explained", "transferred", "punished")
+"""How a lead can end: nothing in it, explained by the firms, handed to other authorities, decided by this one."""
+TEXT_LEAST = 10
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a nightly run did."""
+
+    lots: int
+    leads: int
+    changed: int
+    notes: tuple[str, ...]
+
+
+def build_leads(platform: Platform, *, seed: int = 20260901) -> Run:
+    """Find leads in everything that was opened; doing it twice changes nothing.
+
+    Args:
+        seed: of the permutations, so that the same history gives the same p-values.
+    """
+    now = platform.outside.clock.now()
+    with platform.read() as session:
+        waiting = lots_to_read(session)
+        reference = reference_words(session, REFERENCE_LOTS)
+    hard: dict[UUID, list[Indicator]] = {}
+    for lot_id in waiting:
+        with platform.read() as session:
+            file = collect(platform, session, session.get_one(Lot, lot_id), now)
+        hard[lot_id] = hard_indicators(file, reference)
+        with platform.begin(SYSTEM) as work:
+            _remember(work, file)
+    with platform.read() as session:
+        seen = statistics_of(session, now=now, seed=seed)
+        known = {lead.lot_id: lead for lead in session.scalars(sa.select(Lead))}
+    stay_where_found(seen, known.values())
+    changed = 0
+    for lot_id in sorted({*hard, *seen.indicators, *known}, key=str):
+        lead = known.get(lot_id)
+        kept = hard.get(lot_id)
+        if kept is None:
+            kept = [one for one in indicators_of(lead) if not _from_history(one)] if lead else []
+        found = raised([*kept, *seen.indicators.get(lot_id, [])])
+        if found or lead is not None:
+            changed += _judge(platform, lot_id, found, lead)
+    with platform.begin(SYSTEM) as work:
+        _order(work, seen)
+    with platform.read() as session:
+        leads = session.scalar(sa.select(sa.func.count()).select_from(Lead)) or 0
+    return Run(len(waiting), leads, changed, seen.notes)
+
+
+def _from_history(one: Indicator) -> bool:
+    """Found by the statistics of the whole history, not in the lot's own records."""
+    return one.statistical and one.code != "H-05"
+
+
+def stay_where_found(seen: Statistics, leads: Iterable[Lead]) -> None:
+    """Pairs and rings stay with the open lead that showed them first; they do not wander to every new lot."""
+    home = {
+        one.key: lead.lot_id
+        for lead in leads
+        if lead.state is not LeadState.CLOSED
+        for one in indicators_of(lead)
+        if one.kind is Kind.HISTORY
+    }
+    for lot_id in list(seen.indicators):
+        for one in list(seen.indicators[lot_id]):
+            if home.get(one.key, lot_id) != lot_id:
+                seen.indicators[lot_id].remove(one)
+                seen.add(home[one.key], one)
+
+
+def _order(work: Work, seen: Statistics) -> None:
+    """Write each lead's place among the statistics. It orders a list and is no statement, so no fact says it."""
+    work.require(LEAD_BUILD)
+    for lot_id, queue in work.session.execute(sa.select(Lead.lot_id, Lead.queue)).all():
+        if seen.queue.get(lot_id, 0) != queue:
+            change = sa.update(Lead).where(Lead.lot_id == lot_id).values(queue=seen.queue.get(lot_id, 0))
+            work.session.execute(change, execution_options={"synchronize_session": False})
+
+
+def lots_to_read(session: Session) -> list[UUID]:
+    """Lots with opened prices that were never read, or about which something came in since."""
+    opened = (
+        sa.select(OpenedPart.lot_id, sa.func.max(OpenedPart.opened_at).label("at"))
+        .where(OpenedPart.part == "price", OpenedPart.ok)
+        .group_by(OpenedPart.lot_id)
+        .subquery()
+    )
+    said = (
+        sa.select(ImportedTrace.lot_id, sa.func.max(ImportedTrace.at).label("at"))
+        .where(ImportedTrace.lot_id.is_not(None))
+        .group_by(ImportedTrace.lot_id)
+        .subquery()
+    )
+    rows = session.execute(
+        sa.select(opened.c.lot_id)
+        .outerjoin(LotAnalysis, LotAnalysis.lot_id == opened.c.lot_id)
+        .outerjoin(said, said.c.lot_id == opened.c.lot_id)
+        .where(sa.or_(LotAnalysis.lot_id.is_(None), LotAnalysis.at < opened.c.at, LotAnalysis.at < said.c.at))
+        .order_by(opened.c.at)
+    )
+    return [lot_id for (lot_id,) in rows]
+
+
+def reference_words(session: Session, lots: int) -> list[frozenset[int]]:
+    """The words of bids of the lots read last: what is common there is no slip."""
+    rows = session.scalars(
+        sa.select(LotAnalysis.words)
+        .where(sa.func.length(LotAnalysis.words) > TEXT_LEAST)
+        .order_by(LotAnalysis.at.desc())
+        .limit(lots)
+    )
+    return [_unpack(row) for row in rows]
+
+
+def _pack(found: Iterable[int]) -> bytes:
+    return zlib.compress(array("I", sorted(found)).tobytes())
+
+
+def _unpack(data: bytes) -> frozenset[int]:
+    values = array("I")
+    values.frombytes(zlib.decompress(data))
+    return frozenset(values)
+
+
+def hard_indicators(file: LotFile, reference: Sequence[frozenset[int]] = ()) -> list[Indicator]:
+    """Everything the documents, traces and registries of one lot show. Pure but for its name.
+
+    Source: rules §5.2.
+    """
+    if len(file.firms) < 2:
+        return []
+    equity = equity_traces(file.firms, file.ties)
+    related = [one.firms for one in equity if len(one.firms) == 2]
+    pairs = [(firms[0], firms[1]) for firms in related]
+    found = [
+        *device_traces(file.trails),
+        *address_traces(file.trails, file.crowd),
+        *at_once(file.trails, pairs),
+        *elsewhere(file.trails, file.before),
+        *document_traces(file.papers, file.given),
+        *others_inside(file.texts, file.entities, file.given_texts),
+        *text_traces(file.texts, file.given_texts),
+        *shared_errors(file.texts, file.given_texts, reference),
+        *item_traces(file.bills, file.given_bill, file.prices),
+        *money_traces(file.trails),
+        *people_traces(file.trails),
+        *equity,
+        *missing_bidders(file.takers, file.firms, pairs),
+    ]
+    return _joined([one for one in found if set(one.firms) & set(file.firms)])
+
+
+def _joined(found: Iterable[Indicator]) -> list[Indicator]:
+    """One indicator per code and firms: the heaviest, with how many were alike."""
+    kept: dict[str, Indicator] = {}
+    more: dict[str, int] = {}
+    order = [Light.NONE, Light.YELLOW, Light.ORANGE, Light.RED]
+    for one in found:
+        more[one.key] = more.get(one.key, 0) + 1
+        if one.key not in kept or order.index(one.light) > order.index(kept[one.key].light):
+            kept[one.key] = one
+    from dataclasses import replace
+
+    return [
+        replace(one, facts={**one.facts, "alike": more[key]}) if more[key] > 1 else one
+        for key, one in kept.items()
+    ]
+
+
+def _remember(work: Work, file: LotFile) -> None:
+    """Note that a lot was read, its figures for the page and its words for later comparisons."""
+    found = frozenset().union(*(words(text) for text in file.texts.values())) if file.texts else frozenset()
+    common = {
+        f"{one} {other}": [f"{value:.3f}", str(items)]
+        for (one, other), (value, items) in correlations(file.bills, file.given_bill).items()
+    }
+    row = work.session.get(LotAnalysis, file.lot.id)
+    if row is None:
+        row = LotAnalysis(lot_id=file.lot.id, at=work.now, unread=[], figures={}, words=b"")
+        work.session.add(row)
+    row.at, row.unread, row.words = work.now, file.unread[:50], _pack(found)
+    row.figures = {"correlations": common, "bills": len(file.bills)}
+
+
+def evidence_bytes(lot_id: UUID, one: Indicator) -> bytes:
+    """The canonical bytes of one piece of evidence; their SHA-256 stands in the log."""
+    return jcs.encode(
+        {
+            "v": 1,
+            "lot": str(lot_id),
+            "indicator": one.code,
+            "light": one.light.value,
+            "class": one.kind.value,
+            "firms": list(one.firms),
+            "facts": plain(dict(one.facts)),
+            "p": one.p,
+            "null": one.null,
+        }
+    )
+
+
+def _judge(platform: Platform, lot_id: UUID, found: list[Indicator], known: Lead | None) -> bool:
+    """Bring a lead to what was found; False when it already says so.
+
+    A statistic whose figures moved a little overnight is the same evidence as long as its light is the same.
+    """
+    steady = {}
+    for row in known.indicators if known is not None else ():
+        if row.gone_at is None and _value(row).statistical:
+            steady[_value(row).key, row.light] = _value(row)
+    found = [steady.get((one.key, one.light.value), one) if one.statistical else one for one in found]
+    judged = judge(found)
+    wanted = {hashlib.sha256(evidence_bytes(lot_id, one)).hexdigest(): one for one in found}
+    if known is not None and {row.sha256 for row in known.indicators if row.gone_at is None} == set(wanted):
+        return False
+    with platform.begin(SYSTEM) as work:
+        work.require(LEAD_BUILD)
+        lead = _lead_of(work, lot_id, judged)
+        lead.light, lead.risk = judged.light.value, judged.risk.points
+        lead.shares = {kind.value: points for kind, points in judged.risk.shares.items()}
+        lead.firms = list(judged.firms or sorted({firm for one in found for firm in one.firms}))
+        lead.changed_at = work.now
+        _fix(work, lead, wanted)
+        work.record(facts.LeadJudged(subject=lead.id, lead=lead.code, light=lead.light, risk=lead.risk))
+    return True
+
+
+def _lead_of(work: Work, lot_id: UUID, judged: Judged) -> Lead:
+    lead = work.one(sa.select(Lead).where(Lead.lot_id == lot_id))
+    if lead is not None:
+        assert isinstance(lead, Lead)
+        return lead
+    lot = work.session.get_one(Lot, lot_id)
+    year = work.now.year
+    last = work.session.scalar(
+        sa.select(sa.func.count()).select_from(Lead).where(Lead.code.like(f"CX-{year}-%"))
+    )
+    return work.add(
+        Lead(
+            id=work.new_id(),
+            code=f"CX-{year}-{(last or 0) + 1:04}",
+            tender_id=lot.tender_id,
+            lot_id=lot_id,
+            state=LeadState.OPEN,
+            light=judged.light.value,
+            risk=0,
+            queue=0,
+            shares={},
+            firms=[],
+            opened_at=work.now,
+            changed_at=work.now,
+            outcome="",
+            reason="",
+        )
+    )
+
+
+def _fix(work: Work, lead: Lead, wanted: Mapping[str, Indicator]) -> None:
+    """Write new evidence with its log record; what is no longer seen stays, marked as gone."""
+    present = {one.sha256: one for one in lead.indicators if one.gone_at is None}
+    for digest, row in present.items():
+        if digest not in wanted:
+            row.gone_at = work.now
+    work.session.flush()
+    for digest, one in sorted(wanted.items(), key=lambda item: item[1].key):
+        if digest in present:
+            continue
+        recorded = work.record(
+            facts.EvidenceFixed(subject=lead.id, sha256=digest, code=one.code, light=one.light.value)
+        )
+        work.session.add(
+            LeadIndicator(
+                id=work.new_id(),
+                lead_id=lead.id,
+                code=one.code,
+                light=one.light.value,
+                kind=one.kind.value,
+                firms=list(one.firms),
+                facts=plain(dict(one.facts)),
+                p=one.p,
+                null=one.null,
+                sha256=digest,
+                seen_at=work.now,
+                record_id=recorded.record_id,
+            )
+        )
+
+
+def _value(row: LeadIndicator) -> Indicator:
+    return Indicator(row.code, Light(row.light), Kind(row.kind), tuple(row.firms), row.facts, row.p, row.null)
+
+
+def indicators_of(lead: Lead) -> list[Indicator]:
+    """What a lead rests on now."""
+    return [_value(row) for row in lead.indicators if row.gone_at is None]
+
+
+def lead_by_code(work: Work, code: str) -> Lead:
+    """A lead, locked, for somebody who may handle leads.
+
+    Raises:
+        NotAllowed, NotFound.
+    """
+    work.require(LEAD_HANDLE)
+    lead = work.one(sa.select(Lead).where(Lead.code == code))
+    if lead is None:
+        raise NotFound("not_found", thing="lead", id=code)
+    assert isinstance(lead, Lead)
+    return lead
+
+
+def note_read(work: Work, code: str, what: str = "case", purpose: str = "") -> Lead:
+    """A supervisor looks at a lead; every look is a fact. Personal values need a purpose.
+
+    Raises:
+        NotAllowed, NotFound. NotValid: ``reason_missing``.
+    """
+    lead = lead_by_code(work, code)
+    if what != "case" and not purpose.strip():
+        raise NotValid("reason_missing", field="purpose", source="rules.md §6.1")
+    assert work.actor.person_id is not None
+    work.record(
+        facts.LeadRead(subject=lead.id, what=what, purpose=purpose.strip()[:200], reader=work.actor.person_id)
+    )
+    return lead
+
+
+def ask_firm(work: Work, code: str, org_id: UUID, question: str) -> LeadAnswer:
+    """Ask one firm of a lead to explain; it has five days and sees what is asked, not who else is.
+
+    Raises:
+        NotAllowed, NotFound. NotValid: ``reason_missing``, ``lead_firm``. NotNow: ``lead_closed``, ``lead_asked``.
+    """
+    lead = lead_by_code(work, code)
+    _still_open(lead)
+    if not question.strip():
+        raise NotValid("reason_missing", field="question", source="rules §5.1")
+    if str(org_id) not in lead.firms:
+        raise NotValid("lead_firm", field="org")
+    if any(one.org_id == org_id for one in lead.answers):
+        raise NotNow("lead_asked", source="rules §5.1")
+    assert work.actor.person_id is not None
+    row = work.add(
+        LeadAnswer(
+            id=work.new_id(),
+            lead_id=lead.id,
+            org_id=org_id,
+            question=question.strip()[:4000],
+            asked_by=work.actor.person_id,
+            asked_at=work.now,
+            due_at=work.now + timedelta(days=ANSWER_DAYS),
+            answer="",
+        )
+    )
+    lead.state = LeadState.ASKED
+    work.record(facts.FirmAsked(subject=lead.id, lead=lead.code, org=org_id, question=row.question))
+    return row
+
+
+def answer_question(work: Work, answer_id: UUID, text: str) -> LeadAnswer:
+    """A firm answers what it was asked, once.
+
+    Raises:
+        NotAllowed, NotFound. NotValid: ``reason_missing``. NotNow: ``lead_answered``, ``lead_closed``.
+    """
+    row = work.get(LeadAnswer, answer_id, to=LEAD_ANSWER)
+    lead = work.lock(Lead, row.lead_id)
+    _still_open(lead)
+    if row.answered_at is not None:
+        raise NotNow("lead_answered")
+    if not text.strip():
+        raise NotValid("reason_missing", field="answer", source="rules §5.1")
+    row.answer, row.answered_at, row.answered_by = text.strip()[:20_000], work.now, work.actor.person_id
+    work.record(facts.FirmAnswered(subject=lead.id, lead=lead.code, org=row.org_id, answer=row.answer))
+    return row
+
+
+def close_lead(work: Work, code: str, outcome: str, reason: str) -> Lead:
+    """Close a lead with a written reason. Nothing here decides guilt: ``transferred`` hands it to who may.
+
+    Raises:
+        NotAllowed, NotFound. NotValid: ``lead_outcome``, ``reason_missing``. NotNow: ``lead_closed``.
+    """
+    lead = lead_by_code(work, code)
+    _still_open(lead)
+    if outcome not in OUTCOMES:
+        raise NotValid("lead_outcome", field="outcome", outcomes=list(OUTCOMES))
+    if len(reason.strip()) < 10:
+        raise NotValid("lead_reason", field="reason", least=10)
+    lead.state, lead.closed_at, lead.closed_by = LeadState.CLOSED, work.now, work.actor.person_id
+    lead.outcome, lead.reason = outcome, reason.strip()[:4000]
+    work.record(facts.LeadClosed(subject=lead.id, lead=lead.code, outcome=outcome, reason=lead.reason))
+    return lead
+
+
+def _still_open(lead: Lead) -> None:
+    if lead.state is LeadState.CLOSED:
+        raise NotNow("lead_closed", closed_at=lead.closed_at)
+
+
+def tender_of(session: Session, lead: Lead) -> tuple[Tender, Lot]:
+    lot = session.get_one(Lot, lead.lot_id)
+    return lot.tender, lot
