@@ -28,6 +28,7 @@ from kernel.promises import Breach, promise
 from sealbid import jcs, recompute, signatures
 from sealbid.errors import SealError
 from trading.actions.notices import law_of
+from trading.facts import AwardLetterIssued
 from trading.models import Lot, Notice, Tender
 from trading.rules.lifecycle import Stage
 
@@ -212,7 +213,13 @@ def names_stay_secret(session: Session, now: datetime) -> Iterable[Breach]:
         members.setdefault(tender_id, []).append((str(person_id), name))
     for tender_id, people in members.items():
         tender = session.get_one(Tender, tender_id)
-        decided = {lot.id for lot in tender.lots if lot.stage in DECIDED}
+        # What was decided when a result went out counts: an upheld challenge may undo the award, not the notice.
+        decided = {
+            (str(letter.body["lot"]), letter.at)
+            for letter in session.scalars(
+                sa.select(FactRow).where(FactRow.tender == tender.code, FactRow.name == AwardLetterIssued.name)
+            )
+        }
         panel = session.scalars(sa.select(Panel).where(Panel.tender_id == tender_id)).unique().one()
         facts = session.scalars(
             sa.select(FactRow).where(FactRow.tender == tender.code, FactRow.name.startswith("evaluation."))
@@ -222,7 +229,7 @@ def names_stay_secret(session: Session, now: datetime) -> Iterable[Breach]:
                 yield Breach(fact.id, "a public fact names a member")
         notices = session.scalars(sa.select(Notice).where(Notice.tender_id == tender_id)).unique()
         for notice in notices:
-            told = notice.kind == "result" and notice.lot_id in decided
+            told = notice.kind == "result" and (str(notice.lot_id), notice.published_at) in decided
             texts = _texts({k: v for k, v in notice.body.items() if k != "contact"})
             after_draw = notice.published_at >= (panel.formed_at or now)
             if after_draw and not told and any(name in texts or key in texts for key, name in people):

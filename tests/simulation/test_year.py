@@ -50,6 +50,7 @@ EXPECTED = {
     "fewer_than_three": ("lot failed fewer_than_three",),
     "all_rejected": ("lot failed all_rejected",),
     "deadline_moves": ("deadline moved", "late refused"),
+    "challenge_upheld_after_the_award": ("objection upheld", "lot awarded"),
     "ill_expert": ("recused", "silent expert", "lot awarded"),
     "nobody_comes": ("too few custodians", "lot failed nothing_opened"),
     "low_price": ("abnormal price judged",),
