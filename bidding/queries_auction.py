@@ -191,7 +191,7 @@ def my_auctions(session: Session, org_id: UUID, *, size: int = 50) -> list[tuple
     return found
 
 
-def _pages() -> sa.Select[tuple[Auction, Tender, Lot]]:
+def _pages() -> sa.Select[Auction, Tender, Lot]:
     return (
         sa.select(Auction, Tender, Lot)
         .join(Tender, Tender.id == Auction.tender_id)
@@ -243,6 +243,13 @@ def my_seat(session: Session, auction_id: UUID, org_id: UUID | None) -> MySeat |
         order_due_at=order.due_at if order is not None else None,
         order_done_at=order.done_at if order is not None else None,
     )
+
+
+def seats_by_plate(session: Session, auction_id: UUID) -> Sequence[AuctionSeat]:
+    """Every registration, by plate: for the platform's own work, never for a page before the end."""
+    return session.scalars(
+        sa.select(AuctionSeat).where(AuctionSeat.auction_id == auction_id).order_by(AuctionSeat.plate)
+    ).all()
 
 
 # ---- what is seen -----------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from bidding.actions.custody import renew_policy, seat_custodians
 from bidding.actions.hall import next_moment
 from bidding.actions.submission import bid_by_code
 from bidding.api import api
+from bidding.api_auctions import api_auctions
 from bidding.auction_live import CHANNEL
 from bidding.facts import SecretOffered, SharesDisclosed
 from bidding.hall_core.guards import install_journal_guards
@@ -54,7 +55,7 @@ _heard: dict[Any, Any] = {SharesDisclosed: (_shares_came,), SecretOffered: (_sec
 
 room = Room(
     "bidding",
-    blueprints=(api, views),
+    blueprints=(api, api_auctions, views),
     rights=RIGHTS,
     deadlines=(
         Deadline(Tender, close_moment, lambda work, key: _done(close_tender(work, key))),
