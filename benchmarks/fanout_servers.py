@@ -206,10 +206,10 @@ def serve_stock(kind: str, port: int) -> None:
         from gevent import monkey
 
         monkey.patch_all()
+    import resource
+
     from flask import Flask
     from flask_socketio import SocketIO, emit, join_room
-
-    import resource
 
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -32,6 +32,8 @@ from kernel.outside import system_entropy
 
 log = structlog.get_logger("sunroad.live")
 
+FADING_SECONDS = 2.0
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -86,6 +88,7 @@ class Engine:
         self.rooms: dict[str, set[Link]] = {}
         self.cut_slow = 0
         self._fresh: set[Link] = set()
+        self._fading: dict[Link, float] = {}
         self._slots: list[set[Link]] = [set() for _ in range(limits.ping_seconds)]
         self._beat = 0
         self._next_slot = 0
@@ -164,6 +167,13 @@ class Engine:
         self.left(link)
         link.joined = {}
 
+    def fading(self, link: Link) -> None:
+        """A socket has said goodbye and waits for the other side to close."""
+        self._fading[link] = time.monotonic()
+
+    def faded(self, link: Link) -> None:
+        self._fading.pop(link, None)
+
     def mistake(self, link: Link) -> None:
         """A bug while a message was handled: logged, and the sender is cut."""
         log.exception("live_mistake", sid=link.sid)
@@ -215,6 +225,9 @@ class Engine:
         late = time.monotonic() - self.limits.greet_seconds
         for link in [one for one in self._fresh if one.opened_at < late]:
             link.close()
+        faded = time.monotonic() - FADING_SECONDS
+        for link in [one for one, since in self._fading.items() if since < faded]:
+            link.close()
         ping = framed(packets.PING)
         for link in list(self._slots[self._beat % len(self._slots)]):
             if link in self._fresh:
@@ -246,6 +259,8 @@ class Engine:
         self._pulse.close()
         for link in [*self.links.values(), *self._fresh]:
             link.end(frames.GOING_AWAY, "the hall closes")
+        for link in list(self._fading):
+            link.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._wake.stop()
         self._wake.close()

@@ -52,10 +52,14 @@ class Answer:
         self._namespace = namespace
 
     def __call__(self, answer: Json) -> None:
+        self.returned(answer if "ok" in answer else {"ok": True} | answer)
+
+    def returned(self, value: Any) -> None:
+        """What a handler of Flask-SocketIO returned: nothing, a value, or several."""
         number, self._number = self._number, None
         if number is not None:
-            said = answer if "ok" in answer else {"ok": True} | answer
-            self._live.engine.send_soon(self._link, framed(packets.ack(self._namespace, number, said)))
+            said = value if isinstance(value, tuple) else () if value is None else (value,)
+            self._live.engine.send_soon(self._link, framed(packets.ack(self._namespace, number, *said)))
 
 
 class LeanLive(Telling, SocketIO):  # type: ignore[misc]
@@ -149,7 +153,7 @@ class LeanLive(Telling, SocketIO):  # type: ignore[misc]
         link.strikes = 0
         deed = _DEEDS.get(data[0]) if packet.namespace == NAMESPACE else None
         if deed is None:
-            self.server.trigger(link, packet.namespace, data[0], data[1:], answer)
+            self.server.trigger(link, packet.namespace, data[0], data[1:], answer.returned)
             return
         message = data[1] if len(data) > 1 else None
         try:

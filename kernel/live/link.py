@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
-from socket import socket
+from socket import SHUT_WR, socket
 from typing import TYPE_CHECKING, Any
 
 from kernel.live import frames
@@ -35,6 +36,7 @@ class Link:
         "actor",
         "bucket",
         "checked_at",
+        "ending",
         "engine",
         "fd",
         "head",
@@ -72,6 +74,7 @@ class Link:
         self.rooms: set[str] = set()
         self.namespaces: tuple[str, ...] = ()
         self.silent = False
+        self.ending = False
         self.strikes = 0
         self.tokens = engine.limits.burst
         self.opened_at = self.refilled_at = self.checked_at = now
@@ -85,7 +88,7 @@ class Link:
 
     @property
     def open(self) -> bool:
-        return self.fd >= 0
+        return self.fd >= 0 and not self.ending
 
     def upgrade(self, rest: bytes) -> None:
         """From now on what comes in are frames; ``rest`` came with the request."""
@@ -152,9 +155,35 @@ class Link:
                 self.close()
 
     def end(self, code: int, reason: str) -> None:
-        """Say why in a close frame, then close."""
-        if self.fd >= 0 and self._inbox is not None:
-            self.send(frames.closing(code, reason))
+        """Say why in a close frame, then close: when the other side has closed too, or a moment later.
+
+        To close while something lies unread would reset the line, and the close frame with it.
+        """
+        if self.fd < 0 or self.ending:
+            return
+        if self._inbox is None:
+            self.close()
+            return
+        self.send(frames.closing(code, reason))
+        if self.fd < 0:
+            return
+        self.ending = True
+        self.engine.gone(self)
+        with contextlib.suppress(OSError):
+            if self.out is None:
+                self.sock.shutdown(SHUT_WR)
+        self._reader.stop()
+        self._reader.start(self._discard)
+        self.engine.fading(self)
+
+    def _discard(self) -> None:
+        try:
+            if self.sock.recv(READ_BYTES):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
         self.close()
 
     def close(self) -> None:
@@ -169,7 +198,10 @@ class Link:
             self._writer.close()
         self.sock.close()
         self.out, self.pending, self._inbox = None, 0, None
-        self.engine.gone(self)
+        if self.ending:
+            self.engine.faded(self)
+        else:
+            self.engine.gone(self)
 
     def _writable(self) -> None:
         out = self.out
@@ -216,7 +248,7 @@ class Link:
         self.silent = False
         try:
             for kind, payload in self._inbox.feed(data):
-                if self.fd < 0:
+                if not self.open:
                     return
                 if kind == frames.TEXT:
                     self.engine.text(self, payload, recv_at)
