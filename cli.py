@@ -274,6 +274,7 @@ APART = {
     "redflags": "Compute eleven red flags over procurement records (OCDS).",
     "replay": "Walk historical sealed-bid auctions through the real code.",
     "simulate": "Run a simulated year and check every promise.",
+    "screen": "Screen a file of bids for signs of bid rigging, or learn from confirmed cases.",
 }
 """Words whose modules load only when they are used."""
 MODULES = {
@@ -281,6 +282,7 @@ MODULES = {
     "redflags": "supervision.redflags_command",
     "replay": "simulation.replay",
     "simulate": "simulation.run",
+    "screen": "supervision.analysis.command",
 }
 
 

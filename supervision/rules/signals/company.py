@@ -98,11 +98,17 @@ def company(
         columns["local"] = _mean(of, (there > 0).astype(np.float64))
         columns["incumbent"] = _mean(of, (won_there > 0).astype(np.float64), of.won)
     if label is not None or before.cases.any() or before.cleared.any():
-        columns |= _records(of, count, before, label)
+        columns |= records(of, at, before, label)
     return Company(columns)
 
 
-def _records(of: Presence, count: _Back, before: Before, label: Floats | None) -> dict[str, Floats]:
+def records(of: Presence, at: Ints | None, before: Before, label: Floats | None) -> dict[str, Floats]:
+    """Confirmed cases of the bidders before each tender: the highest and the mean share of their decided tenders.
+
+    Args:
+        label: 1 confirmed, 0 cleared, NaN undecided or not to be read, shape (m,); None for none.
+    """
+    count = _Back(of, at)
     cases, cleared = before.cases[of.firm], before.cleared[of.firm]
     if label is not None:
         own = label[of.tender]
