@@ -190,6 +190,9 @@ def _require_parts(terms: Terms) -> None:
         _require(all(h.rank >= 1 for h in terms.priority.holders), "priority.holders", "ranks from 1")
         _require(terms.priority.uses is None or terms.priority.uses >= 1, "priority.uses", "at least 1")
         _require(terms.priority.ask_minutes >= 1, "priority.ask_minutes", "at least 1")
+    if terms.turns is not None:
+        for name in ("rounds", "first_pause_seconds", "pause_seconds", "turn_seconds"):
+            _require(getattr(terms.turns, name) > 0, f"turns.{name}", "more than 0")
     _require_items(terms)
     _require(terms.outage.resume_notice_minutes >= 0, "outage.resume_notice_minutes", "not negative")
     _require(terms.outage.remaining_seconds_min >= 0, "outage.remaining_seconds_min", "not negative")
