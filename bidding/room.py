@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from bidding import promises_auction
 from bidding.actions import unsealing
 from bidding.actions.auctions import cancel_with_tender, prepare_auctions
 from bidding.actions.auctions_life import anchor_journals, follow_all, go_on, keep_moment, stand_still
@@ -75,7 +76,7 @@ room = Room(
         Chore("auction journals", timedelta(seconds=1), anchor_journals),
         Chore("auctions", timedelta(seconds=1), follow_all),
     ),
-    promises=PROMISES,
+    promises=(*PROMISES, *promises_auction.PROMISES),
     nav=(
         NavEntry("My bids", "bidding.bids", (Role.BIDDER,), "file-check", 30),
         NavEntry("Key custody", "bidding.custody", (Role.CUSTODIAN,), "key", 40),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from bidding.actions import auctions
+from bidding import queries_auction as queries
+from bidding.actions import auctions, auctions_life
+from bidding.hall_core.core import HallCore
 from bidding.models_auction import Auction, AuctionHead, AuctionSeat
-from bidding.rules.auction import Format, Terms, default_terms
+from bidding.rules.auction import Format, Stage, Terms, default_terms
 from kernel import timekeeper
+from kernel.errors import Refusal
 from kernel.identity.models import Person
 from kernel.jobs import do_chores
 from kernel.money import Money
@@ -147,3 +151,60 @@ class Sale(Deal):
 
 def with_terms(sale: Sale, **printed: Any) -> Sale:
     return replace(sale, printed={**sale.printed, **printed})
+
+
+class Hall:
+    """A core turned by hand, and everything it answered."""
+
+    def __init__(self, sale: Sale, name: str = "hall-a", **options: Any) -> None:
+        self.sale, self.house = sale, sale.house
+        self.core = HallCore(sale.house.platform, name=name, **options)
+        self.id = sale.auction().id
+        self.core.take(self.id)
+        self.answers: list[Any] = []
+
+    def offer(self, plate: str, yuan: int, key: str = "", **more: Any) -> Any:
+        """Offer, let the core turn once, and hand back the answer: a receipt or a refusal."""
+        self.send(plate, yuan, key, **more)
+        self.core.turn()
+        return self.answers[-1]
+
+    def send(self, plate: str, yuan: int, key: str = "", **more: Any) -> None:
+        amount = Money.from_yuan(yuan)
+        self.core.offer(
+            self.id, plate, amount, key or f"key-{len(self.answers)}-{plate}-{yuan}", ack=self._keep, **more
+        )
+
+    def _keep(self, answer: Any) -> None:
+        self.answers.append(answer if isinstance(answer, Refusal) else json.loads(answer["receipt"]))
+
+    @property
+    def stage(self) -> Stage:
+        state = self.core.state(self.id)
+        assert state is not None
+        return state.stage
+
+    def start(self) -> Hall:
+        self.house.clock.move(self.sale.closes_at)
+        self.house.clock.tick(timedelta(seconds=1))
+        self.core.turn()
+        return self
+
+    def follow(self) -> Hall:
+        """What the hall's helper thread does after a change of stage."""
+        with self.house.begin() as work:
+            auctions_life.follow(work, self.id)
+        return self
+
+    def end(self) -> Hall:
+        state = self.core.state(self.id)
+        assert state is not None
+        assert state.ends_at is not None
+        self.house.clock.move(state.ends_at + timedelta(seconds=1))
+        self.core.turn()
+        return self
+
+
+def plates(sale: Sale) -> list[str]:
+    with sale.house.read() as session:
+        return [seat.plate for seat in queries.seats_by_plate(session, sale.auction().id)]

@@ -15,64 +15,17 @@ from sqlalchemy.exc import OperationalError
 from bidding import queries_auction as queries
 from bidding.actions import auctions_life
 from bidding.hall_core import journal, rooms
-from bidding.hall_core.core import HallCore
 from bidding.hall_core.draft import replayed
 from bidding.models_auction import AuctionEvent, AuctionHead, AuctionStage
 from bidding.rules.auction import Stage, engine, events
 from bidding.rules.auction.values import money_text
-from kernel.errors import NotNow, Refusal
+from kernel.errors import NotNow
 from kernel.money import Money
 from sealbid import signatures
-from tests.integration.auction.sale import Sale
+from tests.integration.auction.sale import Hall, Sale, plates
 from tests.support.house import House
 
 SECOND = timedelta(seconds=1)
-
-
-class Hall:
-    """A core turned by hand, and everything it answered."""
-
-    def __init__(self, sale: Sale, name: str = "hall-a", **options: Any) -> None:
-        self.sale, self.house = sale, sale.house
-        self.core = HallCore(sale.house.platform, name=name, **options)
-        self.id = sale.auction().id
-        self.core.take(self.id)
-        self.answers: list[Any] = []
-
-    def offer(self, plate: str, yuan: int, key: str = "", **more: Any) -> Any:
-        """Offer, let the core turn once, and hand back the answer: a receipt or a refusal."""
-        self.send(plate, yuan, key, **more)
-        self.core.turn()
-        return self.answers[-1]
-
-    def send(self, plate: str, yuan: int, key: str = "", **more: Any) -> None:
-        amount = Money.from_yuan(yuan)
-        self.core.offer(
-            self.id, plate, amount, key or f"key-{len(self.answers)}-{plate}-{yuan}", ack=self._keep, **more
-        )
-
-    def _keep(self, answer: Any) -> None:
-        self.answers.append(answer if isinstance(answer, Refusal) else json.loads(answer["receipt"]))
-
-    @property
-    def stage(self) -> Stage:
-        state = self.core.state(self.id)
-        assert state is not None
-        return state.stage
-
-    def start(self) -> Hall:
-        self.house.clock.move(self.sale.closes_at)
-        self.house.clock.tick(SECOND)
-        self.core.turn()
-        return self
-
-    def end(self) -> Hall:
-        state = self.core.state(self.id)
-        assert state is not None
-        assert state.ends_at is not None
-        self.house.clock.move(state.ends_at + SECOND)
-        self.core.turn()
-        return self
 
 
 @pytest.fixture
@@ -82,11 +35,6 @@ def hall(sale: Sale) -> Iterator[Hall]:
     made = Hall(sale).start()
     yield made
     made.core.stop()
-
-
-def plates(sale: Sale) -> list[str]:
-    with sale.house.read() as session:
-        return [seat.plate for seat in queries.seats_by_plate(session, sale.auction().id)]
 
 
 def stored(sale: Sale) -> list[AuctionEvent]:
