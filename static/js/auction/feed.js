@@ -1,0 +1,92 @@
+// What happened, newest first: offers as far as they are shown, one's own, extensions, stages. A polite live region.
+import { $, icon, make, show } from "./dom.js";
+import { better } from "./state.js";
+import { amount, fill, moment } from "./text.js";
+
+const KEPT = 200;
+
+export class Feed {
+  /** room: {terms, unit, words, stages, plate, receipts}. */
+  constructor(room, place) {
+    this.room = room;
+    this.place = place;
+    this.best = null;
+  }
+
+  /** Everything a snapshot tells, in order of time; one's own offers stand in as one's own. */
+  whole(state, own) {
+    this.place.setAttribute("aria-live", "off");
+    this.place.replaceChildren();
+    this.best = null;
+    const mine = own?.own ?? [];
+    const told = new Set(mine.map((one) => `${one.at} ${one.amount}`));
+    const lines = [
+      ...state.list.filter((one) => !(one.plate === this.room.plate && this.room.plate) && !told.has(`${one.at} ${one.amount}`)).map((one) => ({ at: one.at, offer: one })),
+      ...mine.map((one) => ({ at: one.at, mine: one })),
+    ].sort((a, b) => (a.at < b.at ? -1 : 1));
+    for (const line of lines.slice(-KEPT)) line.mine ? this.mine(line.mine) : this.offer(line.offer);
+    if (!state.list.length && state.best && !told.has(`${state.best.at} ${state.best.amount}`)) this.offer(state.best);
+    show($("feed-none"), !this.place.children.length);
+    requestAnimationFrame(() => this.place.setAttribute("aria-live", "polite"));
+  }
+
+  /** News since: what is new in the list or, without one, a changed best price. */
+  news(before, state, news, own) {
+    const { words, unit } = this.room;
+    const told = new Set((own?.own ?? []).map((one) => `${one.at} ${one.amount}`));
+    const fresh = news.list && !news.relist ? news.list : !state.list.length && news.best ? [news.best] : [];
+    for (const one of fresh) {
+      if (one.plate && one.plate === this.room.plate) continue;
+      if (told.has(`${one.at} ${one.amount}`)) continue;
+      this.offer(one);
+    }
+    if (news.ends_at && before.ends_at && news.ends_at !== before.ends_at && before.stage !== "waiting" && !["paused", "waiting"].includes(state.stage)) {
+      if (news.stage === "limited") this.line(null, "player-play", fill(words.stage, { stage: this.room.stages.limited }));
+      const again = state.stage === "limited";
+      if (Date.parse(news.ends_at) > Date.parse(before.ends_at)) this.line(null, "clock-plus", fill(again ? words.restarted : words.moved, { time: moment(news.ends_at) }));
+    } else if (news.stage && news.stage !== before.stage && !["extended"].includes(news.stage)) {
+      this.line(null, news.stage === "paused" ? "player-pause" : "player-play", fill(words.stage, { stage: this.room.stages[news.stage] ?? news.stage }));
+    }
+    if (news.stopped && !before.stopped) this.line(null, "alert-triangle", fill(words.stopped, { reason: this.room.reason(news.stopped.reason) }));
+    void unit;
+  }
+
+  offer(one) {
+    const { terms, unit, words } = this.room;
+    const price = amount(one.amount);
+    const lead = this.best === null || better(terms, price, this.best);
+    if (lead) this.best = price;
+    const text = one.plate ? fill(words.offer_of, { plate: one.plate, price: unit.text(price) }) : fill(lead ? words.new_best : words.offer_some, { price: unit.text(price) });
+    this.line(one.at, "gavel", text);
+  }
+
+  mine(one) {
+    const { terms, unit, words } = this.room;
+    const price = one.amount ? amount(one.amount) : null;
+    if (price !== null && one.kind !== "sealed" && (this.best === null || better(terms, price, this.best))) this.best = price;
+    const name = { limit: "mine_limit", match: "mine_match", sealed: "mine_sealed" }[one.kind] ?? "mine";
+    const line = this.line(one.at, "user-check", fill(words[name], { price: price === null ? "" : unit.text(price) }), true);
+    line.dataset.nr = one.nr;
+    this.chip(line, one.nr);
+  }
+
+  /** The receipt's chip beside one's own offer, as soon as there is a receipt. */
+  chip(line, nr) {
+    if (!this.room.receipts.has(nr) || line.querySelector(".sr-proof")) return;
+    const button = make("button", { type: "button", class: "sr-proof", "data-receipt": nr }, icon("seal"), `${this.room.words.receipt} `, make("span", { class: "sr-mono" }, `#${nr}`));
+    line.append(button);
+  }
+
+  chips() {
+    for (const line of this.place.querySelectorAll("li[data-nr]")) this.chip(line, Number(line.dataset.nr));
+  }
+
+  line(at, name, text, mine = false) {
+    const when = at ?? this.room.instant();
+    const line = make("li", { class: mine ? "au-mine" : null }, make("time", { datetime: when, class: "sr-muted" }, moment(when, this.room.now())), icon(name), make("span", {}, text));
+    this.place.prepend(line);
+    while (this.place.children.length > KEPT) this.place.lastElementChild.remove();
+    show($("feed-none"), false);
+    return line;
+  }
+}

@@ -1,0 +1,106 @@
+// The head of the room: countdown, best price with the rule that shows it, one's own price, plate and rank.
+import { moveTo } from "../ui/countdown.js";
+import { $, make, say, show } from "./dom.js";
+import { OVER, bound, lastOf, leads, reference } from "./state.js";
+import { amount, fill, moment, percent } from "./text.js";
+
+const rows = (pairs) => pairs.flatMap(([term, value]) => [make("div", {}, make("dt", {}, term), make("dd", {}, value))]);
+
+/** What the countdown runs to in this stage: [instant or null, sentence]. */
+function target(room) {
+  const { state, words } = room;
+  if (state.stage === "waiting") return [state.starts_at ?? room.terms.starts_at, state.starts_at || room.terms.starts_at ? fill(words.begins, { time: moment(state.starts_at ?? room.terms.starts_at, room.now()) }) : ""];
+  if (state.stopped) return [state.stopped.resumes_at, state.stopped.resumes_at ? fill(words.resumes, { time: moment(state.stopped.resumes_at, room.now()) }) : ""];
+  if (OVER.has(state.stage)) return [null, ""];
+  const parts = [];
+  if (state.extensions && state.stage === "extended") parts.push(fill(words.moved_count, { n: state.extensions }));
+  if (state.ends_at) parts.push(fill(words.ends, { time: moment(state.ends_at, room.now()) }));
+  return [state.ends_at, parts.join(" · ")];
+}
+
+export function drawClock(room) {
+  const { state, stages } = room;
+  const [until, note] = target(room);
+  const clock = $("countdown");
+  say($("phase"), stages[state.stage] ?? state.stage);
+  $("phase").classList.toggle("au-still", ["paused", "waiting", "settling"].includes(state.stage) || OVER.has(state.stage));
+  show(clock, Boolean(until));
+  show($("no-clock"), !until);
+  say($("no-clock"), OVER.has(state.stage) ? stages[state.stage] : "--:--");
+  if (until && clock.dataset.srCountdown !== until) moveTo(clock, until);
+  say($("clock-note"), note);
+  const bar = $("clock-bar");
+  const runs = Boolean(until) && !state.stopped && state.stage !== "waiting";
+  show(bar, runs);
+  if (!runs) return;
+  const left = Date.parse(until) - room.now();
+  // The bar shows what is left of the present span: the whole session at first, one extension or countdown afterwards.
+  if (room.spanOf !== until) {
+    room.spanOf = until;
+    const rule = state.stage === "limited" ? room.terms.listing?.countdown_seconds : state.stage === "extended" ? room.terms.extension?.extend_seconds : null;
+    const whole = state.starts_at ? Date.parse(until) - Date.parse(state.starts_at) : left;
+    room.span = Math.max(left, rule ? rule * 1000 : whole, 1000);
+  }
+  bar.max = room.span;
+  bar.value = Math.max(0, Math.min(room.span, left));
+}
+
+export function drawPrice(room) {
+  const { terms, state, own, unit, words } = room;
+  const best = amount(state.best?.amount);
+  const last = amount(lastOf(own)?.amount);
+  const start = amount(terms.ceiling ?? terms.start);
+  const shown = terms.visible.best || (best !== null && room.role !== "bidder");
+  const main = shown ? best : last;
+  const clock = amount(state.special?.price ?? null);
+  const figure = clock ?? main;
+  say($("price"), figure === null ? (room.role !== "bidder" && !shown ? words.hidden : words.no_offer_yet) : unit.digits(figure));
+  $("price").parentElement.classList.toggle("au-price-words", figure === null);
+  say($("price-unit"), figure === null ? "" : unit.word);
+  if (clock !== null) say($("price-label"), words.clock_price);
+  const facts = [];
+  if (shown && room.role === "bidder") facts.push([words.my_offer, last === null ? "—" : unit.text(last)]);
+  if (shown && last !== null && best !== null) facts.push([words.gap, unit.text(last > best ? last - best : best - last)]);
+  const base = main ?? null;
+  if (base !== null && start !== null) {
+    const up = terms.direction === "up";
+    facts.push([up ? words.premium : words.against, percent(base - start, start)]);
+  }
+  const least = room.role === "bidder" ? bound(terms, state, own) : null;
+  if (!shown && least !== null) facts.push([words.next, unit.text(least)]);
+  if (state.round && ["sealed_rounds", "turn_based"].includes(terms.format)) facts.push([words.round, `${state.round} / ${terms.rounds?.count ?? terms.turns?.rounds}`]);
+  if (room.role !== "bidder") {
+    if (state.bidders !== null) facts.push([words.bidders.replace("{n}", "").trim(), String(state.bidders)]);
+    if (state.offers !== null) facts.push([words.count.replace("{n}", "").trim(), String(state.offers)]);
+  }
+  $("price-facts").replaceChildren(...rows(facts.slice(0, 4)));
+  void reference;
+}
+
+export function drawRank(room) {
+  const { state, own, words, plate, terms } = room;
+  const chip = $("rank-chip");
+  if (!chip) return;
+  const lead = leads(state, own, plate);
+  const offered = Boolean(lastOf(own));
+  const asks = terms.visible.rank;
+  let word = words.rank_hidden;
+  let kind = "";
+  if (!offered) word = words.no_offer_yet;
+  else if (lead === true) [word, kind] = [asks === "best_or_not" ? words.is_best : words.leading, "au-lead"];
+  else if (lead === false && (asks !== "none" || state.best)) [word, kind] = [asks === "best_or_not" ? words.not_best : words.outbid, "au-out"];
+  say(chip.querySelector("span"), word);
+  chip.className = `au-chip ${kind}`;
+  for (const one of chip.querySelectorAll("svg")) one.toggleAttribute("hidden", one.dataset.for !== kind);
+  const rank = own?.rank;
+  const place = $("rank");
+  let text = "";
+  let number = "";
+  if (typeof rank === "number") {
+    number = String(rank);
+    text = state.bidders !== null ? fill(words.rank_of, { rank: "\u0000", n: state.bidders }) : fill(words.rank, { rank: "\u0000" });
+  } else if (rank === false && asks === "top_three") text = words.beyond;
+  const [front, back = ""] = text.split("\u0000");
+  if (place.textContent !== front + number + back) place.replaceChildren(front, number ? make("b", {}, number) : "", back);
+  show(place, Boolean(text));
+}
