@@ -78,5 +78,6 @@ def init_app(app: Flask, platform: Platform) -> StockLive:
     """Open the socket door of the web process. A hall process replaces it; see ``kernel.live.lean``."""
     sockets = StockLive(app, platform)
     platform.live = sockets
-    app.jinja_env.globals["live_url"] = platform.settings.live_url
+    settings = platform.settings
+    app.jinja_env.globals.update(live_url=settings.live_url, live_polling=settings.live_polling)
     return sockets

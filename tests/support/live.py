@@ -22,13 +22,13 @@ _open: list[Browser] = []
 
 
 @contextmanager
-def hall(house: House, limits: Limits | None = None) -> Iterator[LeanLive]:
+def hall(house: House, limits: Limits | None = None, address: str = "127.0.0.1:0") -> Iterator[LeanLive]:
     """The house's hall, on a loop in a thread of its own; ``platform.live`` is put back afterwards."""
     before, box, stop = house.platform.live, [], threading.Event()
     ready = threading.Event()
 
     def run() -> None:
-        box.append(LeanLive(house.app, house.platform, limits=limits))
+        box.append(LeanLive(house.app, house.platform, address, limits))
         ready.set()
         box[0].serve(stop)
 
