@@ -82,6 +82,8 @@ def read_cases(text: str) -> list[Case]:
                         f"line {where.lineno if number == 1 else number}: {where.msg}"
                     ) from error
     cases = plain if isinstance(plain, list) else [plain]
+    if not cases:
+        raise Unreadable("no case in it")
     return [_case(n, one) for n, one in enumerate(cases)]
 
 
@@ -135,14 +137,12 @@ def _quality(case: Case, bid: Mapping[str, Any], features: object) -> Quality:
     """The coefficient of a bid: k = 1 + Σ chosen / (1 − Σ greatest), or the divisor and addition it states."""
     plate = str(_field(case, bid, "id"))
     if case.kind is TurnCriterion.MIXED:
-        given = bid.get("weightedValue") or {}
-        opening = given.get("amount")
-        return Quality(
-            plate,
-            str(given.get("denominator", 1)),
-            str(given.get("addition", 0)),
-            None if opening is None else str(opening),
-        )
+        given = {"denominator": 1, "addition": 0, **(_field(case, bid, "weightedValue") or {})}
+        divisor, addition = _number(case, given, "denominator"), _number(case, given, "addition")
+        if divisor <= 0:
+            raise Unreadable(f"case {case.name}, field weightedValue.denominator: more than 0")
+        opening = str(_number(case, given, "amount")) if "amount" in given else None
+        return Quality(plate, str(divisor), str(addition), opening)
     if case.kind is not TurnCriterion.QUALITY:
         return Quality(plate)
     if not isinstance(features, list):
@@ -193,6 +193,13 @@ def _told(state: State, event: ev.Event, at: datetime) -> tuple[State, str]:
 
 def judge(case: Case) -> dict[str, Any]:
     """What the engine makes of a case, and where that differs from what the case expects. Raises Unreadable."""
+    try:
+        return _judged(case)
+    except Refusal as refusal:
+        raise Unreadable(f"case {case.name}, field tender: {refusal}") from refusal
+
+
+def _judged(case: Case) -> dict[str, Any]:
     bids = list(_field(case, case.plain, "tender.bids"))
     if not bids:
         raise Unreadable(f"case {case.name}, field tender.bids: at least one is needed")
@@ -273,7 +280,9 @@ def _compared(
             [one["bidder"] for one in plain["final_worst_to_best"]],
         )
     if "final_worst_to_best" in plain:
-        prices = {one["bidder"]: Decimal(one["amount"]) for one in plain["final_worst_to_best"]}
+        prices = {
+            _field(case, one, "bidder"): _number(case, one, "amount") for one in plain["final_worst_to_best"]
+        }
         check("prices", {o["bidder"]: Decimal(str(o["amount"])) for o in ranking}, prices)
     if "intended_winner" in plain:
         check("winner", result.winner, plain["intended_winner"])
