@@ -18,12 +18,19 @@ from sqlalchemy.orm import Session
 from bidding import auction_facts as facts
 from bidding.actions.auctions_write import append
 from bidding.hall_core import journal, rooms
-from bidding.models_auction import Auction, AuctionHead, AuctionSeat, AuctionStage
+from bidding.models_auction import (
+    Auction,
+    AuctionHead,
+    AuctionSeat,
+    AuctionStage,
+    BondOrder,
+    BondOrderKind,
+)
 from bidding.rights import AUCTION_REGISTER, AUCTION_TERMS, BOND_CONFIRM
 from bidding.rules.auction import events
 from bidding.rules.auction.terms import Direction, Format, LimitMode, Sealing, Terms
-from kernel.errors import NotFound, NotNow, NotValid
-from kernel.facts import rfc3339
+from kernel.errors import NotAllowed, NotFound, NotNow, NotValid
+from kernel.facts import plain, rfc3339
 from kernel.identity.models import Organization
 from kernel.identity.uscc import require_uscc
 from kernel.money import Money
@@ -52,8 +59,9 @@ class Printed:
     holders: Mapping[str, int]
 
     def to_plain(self) -> dict[str, Any]:
+        """As the notice prints it and the journal's header binds it: what is not said is left out."""
         return {
-            "terms": self.terms.to_plain(),
+            "terms": plain(self.terms.to_plain()),
             "register_until_at": rfc3339(self.register_until_at),
             "holders": [
                 {"uscc": code, "rank": rank}
@@ -62,11 +70,11 @@ class Printed:
         }
 
     @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> Printed:
+    def from_plain(cls, found: Mapping[str, Any]) -> Printed:
         return cls(
-            terms=Terms.from_plain(plain["terms"]),
-            register_until_at=datetime.fromisoformat(plain["register_until_at"]),
-            holders={one["uscc"]: int(one["rank"]) for one in plain["holders"]},
+            terms=Terms.from_plain(found["terms"]),
+            register_until_at=datetime.fromisoformat(found["register_until_at"]),
+            holders={one["uscc"]: int(one["rank"]) for one in found["holders"]},
         )
 
 
@@ -170,7 +178,7 @@ def prepare_auctions(work: Work, fact: NoticePublished) -> None:
 
 
 def _prepare(work: Work, tender: Tender, lot: Lot, printed: Printed) -> Auction:
-    terms = printed.terms.to_plain()
+    terms = plain(printed.terms.to_plain())
     assert printed.terms.starts_at is not None
     auction = work.add(
         Auction(
@@ -271,6 +279,8 @@ def register(work: Work, auction_id: UUID, statement: Mapping[str, Any]) -> Auct
         raise NotValid("own_auction", source="拍卖法 第三十条", field="org")
     assert work.actor.org_id is not None
     assert work.actor.person_id is not None
+    if defaulted(work.session, auction.lot_id, work.actor.org_id):
+        raise NotAllowed("defaulted_before", source="rules §4.3 A-16")
     taken = sorted(seat.plate for seat in seats_of(work.session, auction.id))
     nonce = work.entropy(32)
     plate = plate_from(auction.id, nonce, taken)
@@ -312,6 +322,20 @@ def register(work: Work, auction_id: UUID, statement: Mapping[str, Any]) -> Auct
         work.session.flush()
         append(work, auction.id, [events.Admit(plate)])
     return seat
+
+
+def defaulted(session: Session, lot_id: UUID, org_id: UUID) -> bool:
+    """Whether an organisation's deposit was kept in an earlier auction of this lot.
+
+    Source: rules §4.3 A-16; 最高法网络司法拍卖规定 第二十四条 (he may not bid in the re-sale).
+    """
+    query = (
+        sa.select(BondOrder.id)
+        .join(AuctionSeat, AuctionSeat.id == BondOrder.seat_id)
+        .join(Auction, Auction.id == AuctionSeat.auction_id)
+        .where(Auction.lot_id == lot_id, AuctionSeat.org_id == org_id, BondOrder.kind == BondOrderKind.KEEP)
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def plate_from(auction_id: UUID, nonce: bytes, taken: Sequence[str]) -> str:

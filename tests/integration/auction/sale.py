@@ -18,7 +18,7 @@ from kernel.errors import Refusal
 from kernel.identity.models import Person
 from kernel.jobs import do_chores
 from kernel.money import Money
-from kernel.rights import Role
+from kernel.rights import Actor, Role
 from tests.integration.bidding.deal import Deal
 from trading import actions as trading
 from trading.actions.drafting import Draft, FileDraft, LotDraft
@@ -137,6 +137,9 @@ class Sale(Deal):
             with self.house.begin() as work:
                 auctions.confirm_bond(work, seat.bond_account, seat.bond_due)
         return seat
+
+    def actor_of(self, seat: AuctionSeat) -> Actor:
+        return self.house.actor(seat.person_id)
 
     def bidders(self, count: int = 3, number: int = 1) -> list[AuctionSeat]:
         return [self.register(number=number) for _ in range(count)]
