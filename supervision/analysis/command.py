@@ -60,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust-model", action="store_true", help="use the model even if it was not measured to be better"
     )
+    parser.add_argument(
+        "--no-records",
+        action="store_true",
+        help="with --train: earlier confirmed cases of a bidder are not read",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of permutations and splits (default 1)")
     parser.add_argument(
         "--alpha", type=float, default=0.01, help="at which pattern rules fire (default 0.01)"
@@ -148,7 +153,17 @@ def _learn(args: argparse.Namespace, mapping: dict[str, str], bar: Bar) -> dict[
         "keys": bids.prefix,
         "seed": args.seed,
     }
-    model = training.train(bids.history, seen, bids.label, rng, place=place, at=at, data=data, tell=bar)
+    model = training.train(
+        bids.history,
+        seen,
+        bids.label,
+        rng,
+        place=place,
+        at=at,
+        data=data,
+        record=not args.no_records,
+        tell=bar,
+    )
     modelfile.save(args.model, model, modelfile.carried(seen, bids.history.firms, bids.label))
     return {"model": str(args.model), "problems": bids.problems.counts, **model.card}
 

@@ -107,6 +107,7 @@ class Lesson:
     place: Floats | None
     seen: Look
     at: Ints | None
+    records: bool
 
     def columns(self, learn: Ints, *, within: bool) -> Table:
         """Columns when only the labels of ``learn`` may be read: cases around in time, earlier cases of the firms."""
@@ -114,7 +115,7 @@ class Lesson:
         if within and self.place is not None:
             near = around(self.place, learn, self.y[learn], self.group)
             more = {"around_near": near[0], "around_far": near[1], "place": self.place}
-        if self.seen.presence is not None and self.at is not None:
+        if self.records and self.seen.presence is not None and self.at is not None:
             told = np.full(len(self.y), np.nan)
             told[learn] = self.y[learn]
             firms = self.seen.presence.n_firms
@@ -123,11 +124,18 @@ class Lesson:
 
 
 def lesson(
-    history: History, seen: Look, y: Floats, place: Floats | None, at: Ints | None, *, bids_min: int
+    history: History,
+    seen: Look,
+    y: Floats,
+    place: Floats | None,
+    at: Ints | None,
+    *,
+    bids_min: int,
+    record: bool = True,
 ) -> Lesson:
     """Prepare a file; ``bids_min`` is the least number of bids of a tender to learn from."""
     usable = ~np.isnan(y) & (seen.screens.n >= bids_min)
-    return Lesson(table(history, seen), y, usable, duplicates(history), place, seen, at)
+    return Lesson(table(history, seen), y, usable, duplicates(history), place, seen, at, record)
 
 
 FIT = {"extra": trees.fit_extra, "boosted": trees.fit_boosted}
@@ -183,6 +191,7 @@ def train(
     place: Floats | None,
     at: Ints | None,
     data: Mapping[str, Any],
+    record: bool = True,
     tell: Tell = silent,
 ) -> Model:
     """Fit, validate, choose, and write the card.
@@ -190,11 +199,14 @@ def train(
     Args:
         y: label of each tender, NaN undecided. place: of each tender in time, or None. at: its day, or None: then no
             records of firms are read, because nobody knows which case came first. data: what the card says of the file.
+        record: whether earlier confirmed cases of a bidder may be read at all.
 
     Raises:
         ValueError: fewer than ten decided tenders of a class.
     """
-    of = lesson(history, seen, y, place, at, bids_min=2 if seen.presence is not None else BIDS_MIN)
+    of = lesson(
+        history, seen, y, place, at, bids_min=1 if seen.presence is not None else BIDS_MIN, record=record
+    )
     where = np.flatnonzero(of.usable)
     labels = y[where]
     if min(int((labels == 1).sum()), int((labels == 0).sum())) < 10:
@@ -268,7 +280,7 @@ def _card(
         "uses": "model" if taken else "label-free",
         "why": why,
         "columns": names,
-        "records_of_firms": of.seen.presence is not None and of.at is not None,
+        "records_of_firms": of.records and of.seen.presence is not None and of.at is not None,
         "limits": [
             "A probability is a lead, never a finding; it was learned from cases that somebody found.",
             "Figures hold for tenders of the same market and period; other markets need their own cases.",
@@ -279,7 +291,7 @@ def _card(
 
 
 def apply(model: Model, history: History, seen: Look, place: Floats | None) -> Floats:
-    """P(rigged) of each tender of another file; NaN for tenders with fewer than two bids.
+    """P(rigged) of each tender of another file; NaN for tenders with a single bid of nobody named.
 
     ``seen`` must have been looked at with the counts the model carries (``Extra.before``).
     """
@@ -293,7 +305,7 @@ def apply(model: Model, history: History, seen: Look, place: Floats | None) -> F
         near = _around_memory(model.memory, place, history.keys)
         wide = of.joined({"around_near": near[0], "around_far": near[1], "place": place})
         found = np.where(inside, model.within.probability(wide), found)
-    return np.where(seen.screens.n >= 2, found, np.nan)
+    return np.where(seen.screens.n >= (1 if seen.presence is not None else 2), found, np.nan)
 
 
 def _around_memory(memory: Memory, place: Floats, keys: Sequence[str]) -> Floats:

@@ -1,14 +1,15 @@
 """What chance does: null distributions of the pattern rules and of meetings between firms.
 
-Spacings between sorted independent bids are, up to their scale, exponential variables where the density is flat; any
-other density makes them less even. So a progression among n bids is judged against n − 1 independent exponentials, and
-the judgement is on the safe side for every other shape. No spread has to be known: the statistic is scale-free.
+Spacings between sorted independent bids are, up to their scale, exponential variables where the density is flat; with many
+bids any other density makes them less even. With few bids a hump makes them slightly more even, so there the p-value is
+the largest over several shapes. No spread has to be known: the statistic is scale-free.
 
 Source: detection §1 (4), §5 (p-value by simulation; permutation of bidders inside category and year).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,10 @@ Ints = NDArray[np.int64]
 
 DRAWS = 20_000
 """Simulated tenders behind a progression's p-value: it cannot be below 1 ÷ 20,001."""
+DRAWS_MANY = 4_000
+"""The same beyond ``FEW`` bids, where every draw costs more."""
+FEW = 10
+"""Up to this many bids the shape of the distribution matters."""
 WINDOW = 4
 """Least number of consecutive bids a progression may have (rules §5.2 Q-01)."""
 
@@ -33,19 +38,18 @@ def unevenness(steps: Floats) -> tuple[Floats, Floats]:
     Returns:
         Two arrays of shape (m,); NaN where every step is 0 (identical bids are no progression).
     """
-    best = np.full(steps.shape[1], np.inf)
+    first, second, third = steps[:-2], steps[1:-1], steps[2:]
+    mean = (first + second + third) / 3
+    spread = np.sqrt(((first - mean) ** 2 + (second - mean) ** 2 + (third - mean) ** 2) / 3)
     with np.errstate(invalid="ignore", divide="ignore"):
-        for first in range(len(steps) - WINDOW + 2):
-            piece = steps[first : first + WINDOW - 1]
-            one = piece.std(axis=0) / piece.mean(axis=0)
-            best = np.fmin(best, one)
+        window = np.fmin.reduce(spread / mean, axis=0)
         whole = steps.std(axis=0) / steps.mean(axis=0)
-    return whole, np.where(np.isinf(best), np.nan, best)
+    return whole, window
 
 
 @dataclass(frozen=True)
-class Progressions:
-    """The null of progressions among n bids.
+class Shape:
+    """The null of progressions among n bids of one shape.
 
     Attributes:
         whole, window: sorted null values of the two statistics. least: sorted null values of the smaller of their two
@@ -68,20 +72,51 @@ def _lower(null: Floats, value: Floats) -> Floats:
     return np.where(np.isnan(value), np.nan, found)
 
 
-def progressions(n: int, rng: Generator, *, draws: int = DRAWS) -> Progressions:
-    """Simulate the null for n ≥ 4 independent bids."""
+@dataclass(frozen=True)
+class Progressions:
+    """The null of progressions among n bids of whatever shape: the least favourable of several."""
+
+    shapes: tuple[Shape, ...]
+
+    def p(self, whole: Floats, window: Floats) -> Floats:
+        """The largest p-value of any shape, shape (m,)."""
+        return np.asarray(np.maximum.reduce([one.p(whole, window) for one in self.shapes]))
+
+
+def _flat(n: int, m: int, rng: Generator) -> Floats:
+    return rng.standard_exponential((n - 1, m))
+
+
+def _normal(n: int, m: int, rng: Generator) -> Floats:
+    return np.diff(np.sort(rng.standard_normal((n, m)), axis=0), axis=0)
+
+
+def _dome(n: int, m: int, rng: Generator) -> Floats:
+    return np.diff(np.sort(rng.beta(2.0, 2.0, (n, m)), axis=0), axis=0)
+
+
+def _logistic(n: int, m: int, rng: Generator) -> Floats:
+    return np.diff(np.sort(rng.logistic(size=(n, m)), axis=0), axis=0)
+
+
+def progressions(n: int, rng: Generator, *, draws: int | None = None) -> Progressions:
+    """Simulate the null for n ≥ 4 independent bids; ``draws`` tenders a shape."""
     if n < WINDOW:
         raise ValueError("a progression needs four bids")
+    kinds = (_flat, _normal, _dome, _logistic) if n <= FEW else (_flat,)
+    size = draws or (DRAWS if n <= FEW else DRAWS_MANY)
+    return Progressions(tuple(_simulated(kind, n, rng, size) for kind in kinds))
+
+
+def _simulated(kind: Callable[[int, int, Generator], Floats], n: int, rng: Generator, draws: int) -> Shape:
     whole, window = np.empty(draws), np.empty(draws)
     step = max(1, 200_000 // n)
     for first in range(0, draws, step):
-        some = min(step, draws - first)
-        whole[first : first + some], window[first : first + some] = unevenness(
-            rng.standard_exponential((n - 1, some))
-        )
+        some = slice(first, min(first + step, draws))
+        whole[some], window[some] = unevenness(kind(n, some.stop - first, rng))
     pair = [np.searchsorted(np.sort(one), one, side="right") for one in (whole, window)]
     least = np.sort((1.0 + np.minimum(*pair)) / (draws + 1.0))
-    return Progressions(np.sort(whole), np.sort(window), least)
+    return Shape(np.sort(whole), np.sort(window), least)
 
 
 def permuted_firms(firm: Ints, tender: Ints, stratum: Ints, rng: Generator, *, tries: int = 12) -> Ints:

@@ -110,8 +110,8 @@ def under_the_ceiling(of: Grouped, tender: Ints, bid: Floats, ceiling: Floats, m
         np.bincount(market, weights=w)[market] - w for w in (n.astype(float), high, low)
     )
     share_high, share_low = (all_high + 1) / (all_n + 2), (all_low + 1) / (all_n + 2)
-    p = np.where(n >= 3, np.minimum(1.0, n * share_low * share_high ** np.maximum(n - 1, 0)), 1.0)
     met = (n >= 3) & (high == n - 1) & (low == 1)
+    p = np.where(met, np.minimum(1.0, n * share_low * share_high ** np.maximum(n - 1, 0)), 1.0)
     return Pattern(np.where(n > 0, high / np.maximum(n, 1), np.nan), p, met)
 
 

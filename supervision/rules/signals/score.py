@@ -4,11 +4,12 @@ A sum of ranks inside the market, each of which a supervisor can read by itself:
 
 - ``dispersion``: low CV. Rigged tenders are more regular than honest ones.
 - ``size``: a high mean price. Cartels go where the money is; on its own it says little.
-- ``estimate``: a high winning bid ÷ estimate, where there is an estimate. Lost competition.
+- ``estimate``: a high winning bid ÷ estimate, where there is an estimate. Lost competition, the strongest of all; beside it
+  size counts fully, because a size that the estimate confirms is no artefact of the bids.
 - ``company``: the strongest past tie between two bidders, where bidders are named. Not a rank: below a tie of 0.4 it
   counts in proportion, so a market without rings is ordered by its prices.
-- ``neighbours``: the same sum in the tenders around it in time, where it is proven by permutation that neighbours resemble
-  each other. Cartels last.
+- ``neighbours``: the dispersion of the tenders around it in time, where no estimate says more and where permutation shows
+  that neighbours resemble each other. Cartels last.
 
 The weights were set on four markets and stay where they are; docs/detection.md shows what each brings where.
 
@@ -31,13 +32,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 TIE_FULL = 0.4
-WEIGHTS: Mapping[str, float] = {
-    "dispersion": 1.0,
-    "size": 0.5,
-    "estimate": 1.5,
-    "company": 4.0,
-    "neighbours": 1.0,
-}
+PRICES: Mapping[str, float] = {"dispersion": 1.0, "size": 0.5, "company": 4.0, "neighbours": 1.0}
+WITH_ESTIMATE: Mapping[str, float] = {"dispersion": 1.0, "size": 1.0, "estimate": 2.0, "company": 4.0}
 NEIGHBOURS_SPAN = 20.0
 """Standard deviation, in tenders, of the bell that weighs neighbours."""
 NEIGHBOURS_P_MAX = 0.01
@@ -87,15 +83,14 @@ def score(
         parts["estimate"] = share_below(estimate_ratio, market)
     if tie is not None:
         parts["company"] = np.minimum(1.0, np.nan_to_num(tie) / TIE_FULL)
-    total = np.asarray(sum(WEIGHTS[name] * value for name, value in parts.items()))
+    table = WITH_ESTIMATE if "estimate" in parts else PRICES
     p = None
-    if order is not None:
-        price = np.asarray(sum(WEIGHTS[name] * value for name, value in parts.items() if name != "company"))
-        around, p = neighbours(price, market, order, rng)
+    if order is not None and "neighbours" in table:
+        around, p = neighbours(parts["dispersion"], market, order, rng)
         if p <= NEIGHBOURS_P_MAX:
             parts["neighbours"] = around
-            total = total + WEIGHTS["neighbours"] * around
-    weights = {name: WEIGHTS[name] for name in parts}
+    weights = {name: table[name] for name in parts}
+    total = np.asarray(sum(weights[name] * value for name, value in parts.items()))
     everyone = np.zeros(len(total), dtype=np.int64)
     return Score(parts, weights, total, share_below(total, everyone), p)
 
