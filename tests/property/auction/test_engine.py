@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -45,6 +46,34 @@ def merged(view: dict[str, Any], told: dict[str, Any] | None) -> dict[str, Any]:
     told = dict(told or {})
     fresh, again = told.pop("list", []), told.pop("relist", False)
     return {**view, **told, "list": fresh if again else view["list"] + fresh}
+
+
+def fitting(state: State, plate: str, n: int) -> list[ev.Event]:
+    """What a sensible party would do now."""
+    terms, stage = state.terms, state.stage
+    if stage in {Stage.INQUIRY, Stage.WILLING}:
+        return [ev.WillContinue(plate)]
+    if stage is Stage.ASKING:
+        return [ev.Match(plate) if n else ev.Waive(plate)]
+    if stage is Stage.PAUSED:
+        return [ev.Resume()]
+    if stage is Stage.SETTLING:
+        points = tuple((rung[3], Decimal(10 * n)) for rung in state.standing)
+        return [ev.ReserveRevealed(yuan(40 + 10 * n)), ev.LotteryDrawn(plate), ev.PointsGiven("plan", points)]
+    if terms.cap is not None and stage is Stage.SECOND:
+        return [ev.Bid2(plate, Decimal(n))]
+    if terms.cap is not None:
+        return [ev.OfferMade(plate, terms.cap.price, confirmed=True)]
+    if terms.format is Format.DUTCH:
+        return [ev.Accept(plate)] if n == 0 else []
+    if terms.format is Format.JAPANESE:
+        return [ev.StayIn(plate)]
+    if terms.format is Format.TURN_BASED:
+        last = state.seats[plate].last
+        return [] if last is None else [ev.TurnBid(plate, last.amount.yuan - 5 - n)]
+    if terms.sealed:
+        return [ev.SealedMade(plate, "digest"), ev.OfferMade(plate, yuan(50 - n), confirmed=True)]
+    return []
 
 
 class Life(RuleBasedStateMachine):
@@ -114,6 +143,12 @@ class Life(RuleBasedStateMachine):
         for plate, seat in self.state.seats.items():
             if self.state.stage is Stage.SETTLING and seat.limit_digest is not None:
                 self.attempt(ev.LimitRevealed(plate, yuan(60)))
+
+    @rule(plate=st.sampled_from(PLATES), n=st.integers(0, 5))
+    def somebody_does_what_is_asked_for(self, plate: str, n: int) -> None:
+        """What this format and stage are about, so that lives reach their ends."""
+        for event in fitting(self.state, plate, n):
+            self.attempt(event)
 
     @rule()
     def time_passes(self) -> None:
