@@ -16,7 +16,6 @@ from bidding import queries_auction as queries
 from bidding.actions import auctions as actions
 from bidding.actions import auctions_life as life
 from bidding.models_auction import AuctionStage
-from bidding.rights import AUCTION_STOP
 from bidding.views.base import log_url, page, tender_url, views
 from kernel.errors import NotFound, NotNow, NotValid, Refusal
 from kernel.i18n import current_lang
@@ -60,16 +59,6 @@ def receipt_names() -> dict[str, str]:
         "sig": _("Signed with key"),
     }
     return {name: words_of[name] for name in RECEIPT_NAMES}
-
-
-def live_urls() -> dict[str, Any]:
-    """Where the room's script finds the hall."""
-    settings = platform().settings
-    return {
-        "vendor": url_for("static", filename="vendor/socket.io.min.js"),
-        "base": settings.live_url,
-        "polling": settings.live_polling and not settings.live_url,
-    }
 
 
 def roles() -> dict[str, tuple[str, str]]:
@@ -138,10 +127,10 @@ def _room(session: Session, auction_id: UUID, refused: Refusal | None = None) ->
         "role_word": role_word,
         "role_more": role_more,
         "plate": seen.plate,
-        "script": script | {"urls": live_urls() | {"channel": script["channel"]}},
+        "script": script,
         "state": state,
         "over": seen.over,
-        "stops": AUCTION_STOP is not None and who.has(Role.OPERATOR),
+        "stops": who.has(Role.OPERATOR),
         "stage_word": _(words.STAGES[state.stage.value]),
         "clock_at": state.shown_ends_at or state.starts_at or seen.auction.starts_at,
         "best_label": words.best_label(seen.terms)

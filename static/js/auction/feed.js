@@ -32,7 +32,7 @@ export class Feed {
 
   /** News since: what is new in the list or, without one, a changed best price. */
   news(before, state, news, own) {
-    const { words, unit } = this.room;
+    const { words } = this.room;
     const told = new Set((own?.own ?? []).map((one) => `${one.at} ${one.amount}`));
     const fresh = news.list && !news.relist ? news.list : !state.list.length && news.best ? [news.best] : [];
     for (const one of fresh) {
@@ -48,7 +48,6 @@ export class Feed {
       this.line(null, news.stage === "paused" ? "player-pause" : "player-play", fill(words.stage, { stage: this.room.stages[news.stage] ?? news.stage }));
     }
     if (news.stopped && !before.stopped) this.line(null, "alert-triangle", fill(words.stopped, { reason: this.room.reason(news.stopped.reason) }));
-    void unit;
   }
 
   offer(one) {

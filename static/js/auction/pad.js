@@ -17,7 +17,7 @@ export class Pad {
   constructor(room, send) {
     this.room = room;
     this.send = send;
-    this.chosen = 1;
+    this.chosen = 0;
     this.phase = "choose"; // choose, confirm, sending
     this.offer = null;
     this.input = $("amount");
@@ -249,7 +249,7 @@ export class Pad {
     say($("confirm-yes-word"), words.sending);
     say($("confirm-left"), "");
     const message = { amount: yuan(this.offer.price), key: this.offer.key, confirmed: this.offer.wide };
-    const answer = await this.certain("offer", message);
+    const answer = await this.send("offer", message);
     $("confirm-yes").removeAttribute("aria-busy");
     this.phase = "choose";
     this.typing = false;
@@ -257,18 +257,6 @@ export class Pad {
     show($("choose"), true);
     this.told(answer, this.offer.price);
     this.refresh();
-  }
-
-  /** Send until an answer comes; the number makes sure that it counts once. */
-  async certain(command, message) {
-    for (;;) {
-      try {
-        return await this.send(command, message);
-      } catch {
-        $("answer").replaceChildren(notice("y", this.room.words.unsure, this.room.words.unsure_more));
-        await new Promise((resolve) => setTimeout(resolve, 700));
-      }
-    }
   }
 
   told(answer, price) {

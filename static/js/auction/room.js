@@ -2,11 +2,11 @@
 import { connection } from "../ui/room.js";
 import { now, offset } from "../ui/time.js";
 import { draw } from "./chart.js";
-import { $, icon, make, notice, say, show } from "./dom.js";
+import { $, make, notice, say, show } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Pad, receiptOf, refusal, yuan } from "./pad.js";
 import { drawClock, drawPrice, drawRank } from "./stage.js";
-import { OVER, lastOf, leads, merged, mergedOwn, trailOf } from "./state.js";
+import { OVER, leads, merged, mergedOwn, trailOf } from "./state.js";
 import { Unit, amount, fill, minute, date, moment, time } from "./text.js";
 import { Wire } from "./wire.js";
 
@@ -31,14 +31,18 @@ const room = {
 room.limits = given.limits.map(({ name, amount: text }) => ({ name, value: amount(text) }));
 if (room.state.best) room.bests.push(room.state.best);
 const feed = new Feed(room, $("feed"));
-const wire = new Wire(given.urls, {
+const hears = {
   state(state, own) {
-    if (state) {
-      room.state = state;
-      if (state.best && room.bests.at(-1)?.amount !== state.best.amount) room.bests.push(state.best);
-    }
+    room.state = state;
     if (own) room.own = own;
+    if (state.best && room.bests.at(-1)?.amount !== state.best.amount) room.bests.push(state.best);
     feed.whole(room.state, room.own);
+    refresh();
+  },
+  whole(own) {
+    const known = new Set(room.own?.own.map((one) => one.nr));
+    room.own = own;
+    for (const one of own.own) if (!known.has(one.nr)) feed.mine(one);
     refresh();
   },
   news(news) {
@@ -51,35 +55,40 @@ const wire = new Wire(given.urls, {
   },
   own(told) {
     if (!room.own) return;
-    const rank = room.own.rank;
+    const { rank, own: known } = room.own;
     room.own = mergedOwn(room.own, told);
-    for (const one of told.own ?? []) if (![...$("feed").querySelectorAll("li[data-nr]")].some(({ dataset }) => dataset.nr === String(one.nr))) feed.mine(one);
+    for (const one of room.own.own.slice(known.length)) feed.mine(one);
     if (typeof room.own.rank === "number" && room.own.rank !== rank) speak(fill(room.words.say_rank, { rank: room.own.rank }));
     refresh();
   },
   status(state, { delay = null, attempt = 0 }) {
     const was = room.connected;
     room.connected = state === "good" || state === "slow";
-    connection(state, { delay, attempt });
-    network(state, delay);
+    if (delay !== null || !room.connected) room.delay = delay;
+    connection(state, { delay: room.delay, attempt });
+    network(state, room.delay);
     if (was !== room.connected) refresh();
   },
   refused(problem) {
     show($("closed"), true);
     say($("closed"), problem.title ?? "");
   },
-});
-const pad = new Pad(room, (command, message) => wire.do(command, message));
+};
+let wire = null;
+const unsure = () => $("answer").replaceChildren(notice("y", room.words.unsure, room.words.unsure_more));
+const pad = new Pad(room, (command, message) => wire.do(command, message, unsure));
 
 // ---- drawing -----------------------------------------------------------------------------------------------------
+
+const known = (value) => value !== null && value !== undefined;
 
 function refresh() {
   const { state } = room;
   drawClock(room);
   drawPrice(room);
   drawRank(room);
-  show($("feed-count"), state.offers !== null);
-  say($("feed-count"), state.offers === null ? "" : fill(room.words.count, { n: state.offers }));
+  show($("feed-count"), known(state.offers));
+  say($("feed-count"), !known(state.offers) ? "" : fill(room.words.count, { n: state.offers }));
   pad.refresh();
   drawStopped();
   drawExtra();
@@ -184,12 +193,14 @@ function table(best, mine) {
 
 function network(state, delay) {
   say($("net-delay"), delay === null ? "—" : `${Math.round(delay)} ms`);
-  const known = offset();
-  say($("net-offset"), known === null || state === "lost" ? "—" : `${known.ahead < 0 ? "−" : "+"}${Math.abs(Math.round(known.ahead))} ± ${Math.max(1, Math.round(known.error))} ms`);
+  const measured = offset();
+  const far = measured === null ? 0 : Math.abs(measured.ahead);
+  const size = far < 10_000 ? `${Math.round(far)} ± ${Math.max(1, Math.round(measured?.error ?? 0))} ms` : `${far < 600_000 ? (far / 1000).toFixed(1) : `> ${Math.floor(far / 60_000) * 60}`} s`;
+  say($("net-offset"), measured === null || state === "lost" ? "—" : `${measured.ahead < 0 ? "−" : "+"}${size}`);
   say($("net-beat"), $("net-beat").dataset[state === "slow" ? "good" : state] ?? "");
   const slow = delay !== null && delay > 500;
-  const skewed = known !== null && Math.abs(known.ahead) > Math.max(1000, 2 * known.error);
-  const text = slow ? fill(room.words.slow, { ms: Math.round(delay) }) : skewed ? fill(room.words.skewed, { s: (known.ahead / 1000).toFixed(1) }) : "";
+  const skewed = measured !== null && Math.abs(measured.ahead) > Math.max(1000, 2 * measured.error);
+  const text = slow ? fill(room.words.slow, { ms: Math.round(delay) }) : skewed ? fill(room.words.skewed, { s: Math.abs(measured.ahead / 1000).toFixed(1) }) : "";
   const place = $("net-warning");
   show(place, Boolean(text));
   if (text && place.dataset.said !== text) place.replaceChildren(notice("y", text));
@@ -233,7 +244,7 @@ const number = () => crypto.randomUUID().replaceAll("-", "");
 async function deed(button, command, message, line) {
   button.disabled = true;
   try {
-    const answer = await pad.certain(command, message);
+    const answer = await wire.do(command, message, unsure);
     const place = $("answer");
     if (!answer.ok) place.replaceChildren(refusal(answer.problem, room.words));
     else {
@@ -295,5 +306,4 @@ setInterval(() => {
 }, 1000);
 feed.whole(room.state, room.own);
 refresh();
-if (given.live) wire.open();
-void [icon, lastOf];
+if (given.live) wire = new Wire(given.channel, hears);

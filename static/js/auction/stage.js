@@ -1,7 +1,7 @@
 // The head of the room: countdown, best price with the rule that shows it, one's own price, plate and rank.
 import { moveTo } from "../ui/countdown.js";
 import { $, make, say, show } from "./dom.js";
-import { OVER, bound, lastOf, leads, reference } from "./state.js";
+import { OVER, bound, lastOf, leads } from "./state.js";
 import { amount, fill, moment, percent } from "./text.js";
 
 const rows = (pairs) => pairs.flatMap(([term, value]) => [make("div", {}, make("dt", {}, term), make("dd", {}, value))]);
@@ -70,11 +70,10 @@ export function drawPrice(room) {
   if (!shown && least !== null) facts.push([words.next, unit.text(least)]);
   if (state.round && ["sealed_rounds", "turn_based"].includes(terms.format)) facts.push([words.round, `${state.round} / ${terms.rounds?.count ?? terms.turns?.rounds}`]);
   if (room.role !== "bidder") {
-    if (state.bidders !== null) facts.push([words.bidders.replace("{n}", "").trim(), String(state.bidders)]);
-    if (state.offers !== null) facts.push([words.count.replace("{n}", "").trim(), String(state.offers)]);
+    if (typeof state.bidders === "number") facts.push([words.bidders.replace("{n}", "").trim(), String(state.bidders)]);
+    if (typeof state.offers === "number") facts.push([words.count.replace("{n}", "").trim(), String(state.offers)]);
   }
   $("price-facts").replaceChildren(...rows(facts.slice(0, 4)));
-  void reference;
 }
 
 export function drawRank(room) {
@@ -98,7 +97,7 @@ export function drawRank(room) {
   let number = "";
   if (typeof rank === "number") {
     number = String(rank);
-    text = state.bidders !== null ? fill(words.rank_of, { rank: "\u0000", n: state.bidders }) : fill(words.rank, { rank: "\u0000" });
+    text = typeof state.bidders === "number" ? fill(words.rank_of, { rank: "\u0000", n: state.bidders }) : fill(words.rank, { rank: "\u0000" });
   } else if (rank === false && asks === "top_three") text = words.beyond;
   const [front, back = ""] = text.split("\u0000");
   if (place.textContent !== front + number + back) place.replaceChildren(front, number ? make("b", {}, number) : "", back);

@@ -1,162 +1,57 @@
-// One room's line to the server: numbered news, what was missed, commands with one answer each, and the server's clock.
-//
-// News say which version they lead to. A gap, a hint that we are behind, or a new connection makes us ask for what we missed;
-// the server sends that, or the whole state. The browser's idea of "online" is only a hint: a question without an answer for
-// four seconds is a lost connection, whatever the socket believes.
-import { heard } from "../ui/time.js";
+// An auction's line to the hall, on the live channels (live.js): what the room hears, and commands until they are answered.
+import { connect } from "../live.js";
 
-const BEAT = 2500;
-const PATIENCE = 4000;
-const BACKOFF = [300, 700, 1500, 3000, 5000];
-
-const library = async (url) => {
-  await import(url);
-  return globalThis.io;
-};
+const WORDS = { online: "good", slow: "slow", connecting: "connecting", reconnecting: "lost", offline: "lost" };
 
 export class Wire {
-  #socket = null;
-  #version = null;
-  #attempt = 0;
-  #beat = null;
-  #joining = false;
-  #closed = false;
-  #again = null;
+  #room;
+  #joined = false;
+  #state = "connecting";
 
-  /** tell: {state(state, own), news(news), own(own), status(state, {delay, attempt})}; called in order. */
-  constructor({ channel, vendor, base, polling }, tell) {
-    Object.assign(this, { channel, vendor, base, polling, tell });
-    this.delay = null;
-    this.up = false;
-    addEventListener("offline", () => this.#lose());
-    addEventListener("online", () => this.#retry(0));
+  /** tell: {state(state, own), news(news), own(own), whole(own), status(state, {delay, attempt}), refused(problem)}. */
+  constructor(channel, tell) {
+    const live = connect();
+    const joined = () => {
+      if (this.#joined) return;
+      this.#joined = true;
+      this.#say(tell, {});
+    };
+    this.#room = live.channel(channel, {
+      state: (state, own) => {
+        tell.state(state, own?.own ? own : null);
+        joined();
+      },
+      news: (news) => {
+        joined();
+        tell.news(news);
+      },
+      own: (own, { whole }) => {
+        if (!whole) tell.own(own);
+        else if (own.own) tell.whole(own);
+        if (whole) joined();
+      },
+      refused: (problem) => tell.refused(problem),
+    });
+    live.onState(({ state, attempt, delay }) => {
+      // Being connected is not yet being in the room: what was missed has to come first.
+      if (WORDS[state] === "lost" || state === "connecting") this.#joined = false;
+      this.#state = state;
+      this.#say(tell, { attempt, delay });
+    });
   }
 
-  async open() {
-    this.tell.status("connecting", {});
-    try {
-      const io = await library(this.vendor);
-      this.#socket = io(`${this.base}/live`, { transports: this.polling ? ["websocket", "polling"] : ["websocket"], reconnection: false, forceNew: true, timeout: PATIENCE });
-    } catch {
-      this.#retry();
-      return;
+  #say(tell, more) {
+    const word = WORDS[this.#state];
+    tell.status(this.#joined || word === "lost" ? word : "connecting", more);
+  }
+
+  /** Run a command; an answer that did not come is asked for again, under the same number. `unsure` hears of it. */
+  async do(command, message, unsure) {
+    for (;;) {
+      const answer = await this.#room.do(command, message);
+      if (answer.ok || !["offline", "no_answer_yet", "not_joined"].includes(answer.problem?.code)) return answer;
+      unsure();
+      await new Promise((resolve) => setTimeout(resolve, 500 + Math.random() * 500));
     }
-    const socket = this.#socket;
-    socket.on("connect", () => this.#join());
-    socket.on("connect_error", () => this.#lose());
-    socket.on("disconnect", () => this.#lose());
-    socket.on("news", ({ channel, version, news }) => channel === this.channel && this.#heard(version, news));
-    socket.on("own", ({ channel, own }) => channel === this.channel && this.tell.own(own));
-    socket.on("behind", ({ channel }) => channel === this.channel && this.#join());
-  }
-
-  close() {
-    this.#closed = true;
-    this.#socket?.disconnect();
-    clearTimeout(this.#beat);
-  }
-
-  #heard(version, news) {
-    if (this.#version === null || this.#joining || version <= this.#version) return;
-    if (version !== this.#version + 1) {
-      this.#join();
-      return;
-    }
-    this.#version = version;
-    this.tell.news(news);
-  }
-
-  async #join() {
-    if (this.#joining) return;
-    this.#joining = true;
-    const socket = this.#socket;
-    try {
-      const message = { channel: this.channel };
-      if (this.#version !== null) message.seen = this.#version;
-      const answer = await this.#ask("join", message);
-      if (!answer.ok) {
-        this.tell.refused?.(answer.problem);
-        this.close();
-        return;
-      }
-      this.up = true;
-      this.#attempt = 0;
-      if (answer.state) {
-        this.#version = answer.state.version ?? 0;
-        this.tell.state(answer.state, answer.own ?? null);
-      } else {
-        for (const { version, news } of answer.news) {
-          if (version <= this.#version) continue;
-          this.#version = version;
-          this.tell.news(news);
-        }
-        if (answer.own) this.tell.state(null, answer.own);
-      }
-      for (let n = 0; n < 3; n += 1) await this.#sync();
-      this.#keep();
-    } catch {
-      if (socket === this.#socket) this.#lose();
-    } finally {
-      this.#joining = false;
-    }
-  }
-
-  #ask(event, message, patience = PATIENCE) {
-    return this.#socket.timeout(patience).emitWithAck(event, message);
-  }
-
-  async #sync() {
-    const sent = performance.now();
-    const answer = await this.#ask("sync", {});
-    const trip = performance.now() - sent;
-    if (typeof answer.now_us !== "number") return;
-    heard(answer.now_us / 1000, trip);
-    this.delay = trip;
-    this.tell.status(trip > 500 ? "slow" : "good", { delay: trip });
-  }
-
-  #keep() {
-    clearTimeout(this.#beat);
-    this.#beat = setTimeout(async () => {
-      try {
-        await this.#sync();
-        this.#keep();
-      } catch {
-        this.#lose();
-      }
-    }, BEAT);
-  }
-
-  #lose() {
-    if (this.#closed) return;
-    clearTimeout(this.#beat);
-    const socket = this.#socket;
-    this.#socket = null;
-    this.up = false;
-    this.delay = null;
-    socket?.removeAllListeners();
-    socket?.disconnect();
-    this.#retry();
-  }
-
-  #retry(pause = null) {
-    if (this.#closed || this.#socket) return;
-    if (pause === null) {
-      this.#attempt += 1;
-      this.tell.status("lost", { attempt: this.#attempt });
-    }
-    const wait = pause ?? BACKOFF[Math.min(this.#attempt - 1, BACKOFF.length - 1)] * (0.8 + Math.random() * 0.4);
-    clearTimeout(this.#again);
-    this.#again = setTimeout(() => {
-      if (!this.#socket && !this.#closed) this.open();
-    }, wait);
-  }
-
-  /** Run a command. Resolves to {ok, …}; throws when no answer came: whether it was done is then unknown. */
-  async do(command, message) {
-    if (!this.up) throw new Error("lost");
-    const answer = await this.#ask("do", { channel: this.channel, command, message }, 8000);
-    if (!answer.ok) return { ok: false, problem: answer.problem ?? {} };
-    return { ok: true, ...(answer.answer ?? answer) };
   }
 }
