@@ -85,7 +85,7 @@ def parse_traces(kind: str, data: bytes) -> Parsed:
     Args:
         kind: a key of ``COLUMNS``.
     """
-    rows = list(csv.reader(io.StringIO(_text(data))))
+    rows = list(csv.reader(io.StringIO(decoded(data))))
     required, optional = COLUMNS[kind]
     heading = [cell.strip().lower() for cell in rows[0]] if rows else []
     wrong = [WrongLine(1, "column_missing", {"column": one}) for one in required if one not in heading]
@@ -114,7 +114,7 @@ def parse_traces(kind: str, data: bytes) -> Parsed:
     return Parsed(tuple(lines), tuple(wrong))
 
 
-def _text(data: bytes) -> str:
+def decoded(data: bytes) -> str:
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             return data.decode(encoding)

@@ -7,25 +7,26 @@ from datetime import timedelta
 from bidding.facts import BidCompleted
 from kernel.rights import Role
 from kernel.room import Chore, NavEntry, Room
-from supervision import desk_views, leads_models, log_views, panels, tile_views
+from supervision import desk_views, leads_models, leads_panels, leads_views, log_views, panels, tile_views
 from supervision.actions.checks import run_promises, watch_lights
 from supervision.actions.leads import build_leads
 from supervision.actions.leads_traces import note_submission
 from supervision.award import bind_award
 from supervision.doors import views
+from supervision.leads_api import api
 from supervision.rights import RIGHTS
 from trading.facts import AwardLetterIssued, LotMoved
 
-VIEWS = (desk_views, log_views, tile_views)
+VIEWS = (desk_views, leads_views, log_views, tile_views)
 TABLES = (leads_models,)
 WATCHERS = (Role.SUPERVISOR,)
 
 room = Room(
     "supervision",
-    blueprints=(views,),
+    blueprints=(views, api),
     rights=RIGHTS,
     listeners={AwardLetterIssued: (bind_award,), LotMoved: (bind_award,), BidCompleted: (note_submission,)},
-    panels=(panels.proof,),
+    panels=(panels.proof, *leads_panels.PANELS),
     chores=(
         Chore("lights", timedelta(minutes=1), watch_lights),
         Chore("promises", timedelta(days=1), run_promises),
@@ -33,6 +34,14 @@ room = Room(
     ),
     nav=(
         NavEntry("Supervision cockpit", "supervision.cockpit", WATCHERS, icon="gauge", order=10),
+        NavEntry("Bid-rigging leads", "supervision.leads_page", WATCHERS, icon="affiliate", order=15),
+        NavEntry(
+            "Questions from supervisors",
+            "supervision.asked_page",
+            (Role.BIDDER,),
+            icon="message-question",
+            order=50,
+        ),
         NavEntry("Promises", "supervision.promises_page", WATCHERS, icon="list-check", order=20),
         NavEntry("Access log", "supervision.reads_page", WATCHERS, icon="eye", order=30),
         NavEntry("Verify", "supervision.log_page", icon="shield-check", order=60),
