@@ -61,12 +61,13 @@ class ClockScript(Script):
         dial = state.special
         assert isinstance(dial, Dial)
         seq = len(state.offers) + 1
+        old = None if seat.last is None else state.terms.sign * seat.last.amount.minor
         taken = Taken(seq, seat.plate, dial.price, now, kind, seat.count + 1, key, state.ends_at, dial.tick)
         return state.but(
             seats=with_seat(state, seat.but(last=taken, count=taken.nr)),
             offers=state.offers.with_one(taken),
             keys=state.keys if key is None else state.keys.with_one(key, seq),
-            standing=placed(state.standing, rung_of(state.terms, seat.plate, dial.price.minor, seq)),
+            standing=placed(state.standing, rung_of(state.terms, seat.plate, dial.price.minor, seq), old),
         )
 
     def least_left(self, state: State) -> int:

@@ -127,14 +127,14 @@ def rung_of(terms: Terms, plate: str, minor: int, seq: int, tie: int = PLAIN_TIE
     return (terms.sign * minor, tie, seq, plate)
 
 
-def placed(standing: tuple[Rung, ...], rung: Rung) -> tuple[Rung, ...]:
-    """The standing with the bidder's new place instead of his old one."""
-    plate = rung[3]
-    rest = standing
-    for at, one in enumerate(standing):
-        if one[3] == plate:
-            rest = standing[:at] + standing[at + 1 :]
-            break
+def placed(standing: tuple[Rung, ...], rung: Rung, old: int | None) -> tuple[Rung, ...]:
+    """The standing with the bidder's new place instead of his old one at the signed price ``old``, if he had one."""
+    plate, rest = rung[3], standing
+    if old is not None:
+        at = bisect_left(standing, (old,))
+        while standing[at][3] != plate:
+            at += 1
+        rest = standing[:at] + standing[at + 1 :]
     if not rest or rung < rest[0]:
         return (rung, *rest)
     at = bisect_left(rest, rung)
@@ -189,7 +189,8 @@ class OpenScript(Script):
     ) -> State:
         """Enter an offer that was found good: order, standing, and the end as it moves."""
         seq = len(state.offers) + 1
-        standing = placed(state.standing, rung_of(state.terms, seat.plate, amount.minor, seq, tie))
+        old = None if seat.last is None else state.terms.sign * seat.last.amount.minor
+        standing = placed(state.standing, rung_of(state.terms, seat.plate, amount.minor, seq, tie), old)
         ends_at, shown, stage = state.ends_at, state.shown_ends_at, state.stage
         extensions, far = state.extensions, state.extended
         moved = extended(self.rule(state), state, now, best_changed=standing[0][2] == seq)

@@ -10,12 +10,13 @@ Source: rules §4.2 (matrix), §4.4 (hidden end), §4.5 step 9; 最高法网络�
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bidding.rules.auction.clocks import Dial
 from bidding.rules.auction.listing import Second
 from bidding.rules.auction.script import asked
-from bidding.rules.auction.state import OPEN, OVER, Kind, Seat, Stage, State, Taken
+from bidding.rules.auction.state import OPEN, OVER, Kind, Seat, Stage, State, Stopped, Taken
 from bidding.rules.auction.terms import AfterEnd, Basis, PricesShown, RankShown
 from bidding.rules.auction.turns import Turn
 from bidding.rules.auction.values import Plain, instant_text, money_text
@@ -99,33 +100,78 @@ def news(before: State, after: State, viewer: Viewer) -> Plain | None:
     if before is after:
         return None
     then, now = _sees(before, viewer), _sees(after, viewer)
-    old, new = _head(before, viewer, then), _head(after, viewer, now)
-    told = {name: value for name, value in new.items() if old[name] != value}
+    old, new = _facts(before, then), _facts(after, now)
+    told: Plain = {}
+    same = then == now  # where more (or less) may be seen than before, equal facts look different
+    for name, was, is_now in zip(_NAMES, old, new, strict=True):
+        if same and (was is is_now or was == is_now):
+            continue
+        value = _shown(name, is_now, after, viewer, now)
+        if value != _shown(name, was, before, viewer, then):
+            told[name] = value
     if then.prices is not now.prices or then.kinds != now.kinds:
         told["relist"], told["list"] = True, _listed(after, now, 0)
-    elif len(after.offers) > len(before.offers) and (fresh := _listed(after, now, len(before.offers))):
-        told["list"] = fresh
+    elif now.prices is not PricesShown.NONE and len(after.offers) > len(before.offers):
+        told["list"] = _listed(after, now, len(before.offers))
     return told or None
 
 
+_NAMES = (
+    "stage",
+    "starts_at",
+    "ends_at",
+    "extensions",
+    "round",
+    "best",
+    "next",
+    "bidders",
+    "offers",
+    "special",
+    "stopped",
+    "result",
+)
+"""The entries of a snapshot beside the list; always the same."""
+
+
+def _facts(state: State, sees: _Sees) -> tuple[object, ...]:
+    """What the entries are made of, in the order of their names; None where it may not be seen."""
+    return (
+        state.stage,
+        state.starts_at,
+        state.shown_ends_at,
+        state.extensions,
+        state.round,
+        state.best if sees.best else None,
+        _next(state) if sees.best and state.terms.basis is Basis.BEST else None,
+        len(state.seats) if sees.bidders else None,
+        len(state.offers) if sees.offers else None,
+        state.special if sees.room else None,
+        state.stopped,
+        state.outcome,
+    )
+
+
 def _head(state: State, viewer: Viewer, sees: _Sees) -> Plain:
-    """The entries of a snapshot beside the list; always the same names."""
-    end, start = state.shown_ends_at, state.starts_at
-    best = state.best if sees.best else None
-    return {
-        "stage": state.stage.value,
-        "starts_at": None if start is None else instant_text(start),
-        "ends_at": None if end is None else instant_text(end),
-        "extensions": state.extensions,
-        "round": state.round,
-        "best": None if best is None else _entry(best, sees),
-        "next": _next(state) if sees.best and state.terms.basis is Basis.BEST else None,
-        "bidders": len(state.seats) if sees.bidders else None,
-        "offers": len(state.offers) if sees.offers else None,
-        "special": _special(state, sees),
-        "stopped": _stopped(state),
-        "result": _result(state, viewer),
-    }
+    pairs = zip(_NAMES, _facts(state, sees), strict=True)
+    return {name: _shown(name, fact, state, viewer, sees) for name, fact in pairs}
+
+
+def _shown(name: str, fact: object, state: State, viewer: Viewer, sees: _Sees) -> Any:
+    """An entry as it is sent."""
+    if name == "special":
+        return _special(state, sees)
+    if fact is None or (isinstance(fact, (int, str)) and not isinstance(fact, Stage)):
+        return fact
+    match fact:
+        case Stage():
+            return fact.value
+        case datetime():
+            return instant_text(fact)
+        case Taken():
+            return _entry(fact, sees)
+        case Stopped():
+            return _stopped(fact)
+    return _result(state, viewer)
 
 
 def _special(state: State, sees: _Sees) -> Plain | None:
@@ -161,10 +207,7 @@ def _next(state: State) -> str | None:
     return f"{minor // 100}.{minor % 100:02d}" if minor > 0 else None
 
 
-def _stopped(state: State) -> Plain | None:
-    old = state.stopped
-    if old is None:
-        return None
+def _stopped(old: Stopped) -> Plain:
     until = None if old.resumes_at is None else instant_text(old.resumes_at)
     return {"reason": old.reason, "resumes_at": until}
 
@@ -224,6 +267,8 @@ def private(before: State | None, after: State, plate: str) -> Plain | None:
     """
     if before is after:
         return None
+    if before is not None and _untouched(before, after, plate):
+        return None
     new = _own(after, plate)
     if before is None:
         new["own"] = [_mine(one) for one in after.offers if one.plate == plate]
@@ -235,6 +280,19 @@ def private(before: State | None, after: State, plate: str) -> Plain | None:
         recent = (one for one in after.offers[len(before.offers) :] if one.plate == plate)
         told["own"] = [_mine(one) for one in recent]
     return told or None
+
+
+def _untouched(before: State, after: State, plate: str) -> bool:
+    """Whether nothing that is this bidder's own can have changed; saves most of the work at others' offers."""
+    seat = after.seats.get(plate)
+    return (
+        seat is not None
+        and before.seats.get(plate) is seat
+        and before.stage is after.stage
+        and before.stage is not Stage.ASKING
+        and before.special is after.special
+        and _rank(before, seat) == _rank(after, seat)
+    )
 
 
 def _own(state: State, plate: str) -> Plain:

@@ -113,7 +113,8 @@ def money_text(amount: Money) -> str:
 
 def instant_text(at: datetime) -> str:
     """``"2026-11-21T02:00:00.000000Z"``, always UTC and microseconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def to_plain(value: object) -> Any:

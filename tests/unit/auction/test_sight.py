@@ -173,10 +173,11 @@ def test_news_of_an_open_auction_is_a_small_delta() -> None:
     assert len(told["list"]) == 1
 
 
-def test_news_applied_to_a_snapshot_give_the_next_snapshot() -> None:
-    states = [live(F5)]
-    states.append(offer(states[-1], "A", 115, 3))
-    states.append(offer(states[-1], "B", 200, 4))
+@pytest.mark.parametrize(("format_", "third", "fourth"), [(F1, 75, 70), (F2, 75, 70), (F5, 115, 200)])
+def test_news_applied_to_a_snapshot_give_the_next_snapshot(format_: Format, third: int, fourth: int) -> None:
+    states = [live(format_)]
+    states.append(offer(states[-1], "A", third, 3))
+    states.append(offer(states[-1], "B", fourth, 4))
     states.append(over(states[-1]))
     for viewer in EVERYBODY:
         view = snapshot(states[0], viewer)
