@@ -20,6 +20,14 @@ from trading.models import Tender
 from trading.rules.timetable import Plan, RuleResult, check_timetable, repaired
 from trading.terms import parse_terms
 
+LIVE_TERMS: Mapping[str, Any] = {
+    "method": "live",
+    "price": {"formula": "none"},
+    "parts": ["price"],
+    "min_bids": 1,
+}
+"""What a tender prints whose lots are auctioned; the rules of each auction stand with its lot."""
+
 STEPS = ("basics", "lots", "terms", "dates", "documents", "sealing", "review")
 
 _NARROW = re.compile(
@@ -119,6 +127,10 @@ def _terms(tender: Tender, law: Rulebook) -> list[Check]:
         )
         for one in cautions
     ]
+    if terms.method == "live":
+        missing = [lot.number for lot in tender.lots if lot.live is None]
+        light, code = ("r", "live_terms_none") if missing else ("g", "live_terms")
+        found.append(Check("terms", light, code, "rules.md §4.2", {"lots": ", ".join(map(str, missing))}))
     if terms.method in ("comprehensive", "gp_scoring"):
         found.append(Check("terms", "g", "weights_sound", law["weights_sum"].source, points))
     if not any(one.code.startswith("bond_") for one in cautions) and (limit := law.get("bid_bond_share_max")):
@@ -225,20 +237,27 @@ def first_draft(
     law: Rulebook,
     now: datetime,
     calendar: Calendar,
+    procedure: str = "open",
     **more: Any,
 ) -> Draft:
-    """A draft with lawful dates and sound terms, its texts still to be written."""
+    """A draft with lawful dates and sound terms, its texts still to be written.
+
+    Raises:
+        NotValid: ``procedure_not_in_regime``.
+    """
+    live = procedures.procedure(procedure, law.regime).live
     return Draft(
         title=title,
         summary="",
         regime=regime,
         category=category,
         region=region,
-        terms=first_terms(regime, category),
+        terms=dict(LIVE_TERMS) if live else first_terms(regime, category),
+        procedure=procedure,
         qualification="",
         contact=dict(contact),
         place=place,
         bond=Money(0),
         validity_days=90,
-        **(more | lawful_dates(law, "open", now, calendar)),
+        **(more | lawful_dates(law, procedure, now, calendar)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator
 from werkzeug.datastructures import MultiDict
@@ -25,7 +25,7 @@ class NoticeQuery(Form):
     q: Annotated[str, Field(max_length=80)] = ""
     business: Literal["", "construction", "procurement", "land", "mining", "assets", "other"] = ""
     regime: Annotated[str, Field(max_length=8)] = ""
-    category: Literal["", "works", "goods", "services"] = ""
+    category: Literal["", "works", "goods", "services", "land", "property"] = ""
     region: Annotated[str, Field(max_length=40)] = ""
     kind: Annotated[str, Field(max_length=24)] = ""
     stage: Literal[
@@ -51,11 +51,15 @@ class NoticeQuery(Form):
         return Filter(**{name: getattr(self, name) for name in Filter.__dataclass_fields__})
 
 
+Category = Literal["works", "goods", "services", "land", "property"]
+Law = Literal["TM", "TV", "TR", "WR", "GP", "SM", "NP", "LA", "MI", "EQ", "AD", "FO"]
+
+
 class NewProject(Form):
     """A project with its approval and money; an agency names the buyer by the unified code."""
 
     name: Line
-    category: Literal["works", "goods", "services"]
+    category: Category
     region: Annotated[str, Field(min_length=1, max_length=40)]
     funds: Line
     approval_no: Annotated[str, Field(min_length=1, max_length=80)]
@@ -67,16 +71,17 @@ class NewTender(Form):
     """What must be known before anything else can be proposed."""
 
     title: Line
-    regime: Literal["TM", "TV", "TR", "WR", "GP", "SM"]
-    category: Literal["works", "goods", "services"]
+    regime: Law
+    procedure: Literal["open", "reverse_auction", "listing", "auction"] = "open"
+    category: Category
 
 
 class Basics(Form):
     """The first step of a tender."""
 
     title: Line
-    regime: Literal["TM", "TV", "TR", "WR", "GP", "SM"]
-    category: Literal["works", "goods", "services"]
+    regime: Law
+    category: Category
     region: Annotated[str, Field(min_length=1, max_length=40)]
     place: Line
     summary: Prose
@@ -283,4 +288,4 @@ def _review(at: int, row: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-assert set(words.WIZARD_REGIMES) == {"TM", "TV", "TR", "WR", "GP", "SM"}
+assert set(words.WIZARD_REGIMES) == set(get_args(Law))

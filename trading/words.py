@@ -32,10 +32,19 @@ REGIMES: Mapping[str, str] = {
     "SM": "Small purchase",
     "NP": "Enterprise purchase",
 }
-WIZARD_REGIMES = ("TM", "TV", "TR", "WR", "GP", "SM")
-"""Regimes a buyer can tender under with sealed bids on this platform."""
+WIZARD_REGIMES = ("TM", "TV", "TR", "WR", "GP", "SM", "NP", "LA", "MI", "EQ", "AD", "FO")
+"""Regimes a buyer can tender, sell or buy under on this platform."""
 
-CATEGORIES: Mapping[str, str] = {"works": "Works", "goods": "Goods", "services": "Services"}
+WIZARD_PROCEDURES = ("open", "reverse_auction", "listing", "auction")
+"""Procedures the wizard prepares; the rules say which regime knows which."""
+
+CATEGORIES: Mapping[str, str] = {
+    "works": "Works",
+    "goods": "Goods",
+    "services": "Services",
+    "land": "Land and mining",
+    "property": "State property",
+}
 
 PROCEDURES: Mapping[str, str] = {
     "open": "Open tendering",

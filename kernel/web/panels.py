@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 from kernel.i18n import gettext
 from kernel.rights import Actor
 
-PLACES = ("home", "home-top", "tender", "tender-rail", "tender-action", "tender-notice", "wizard", "desk")
+PLACES = ("home", "home-top", "tender", "tender-rail", "tender-action", "tender-notice", "wizard", "wizard-terms", "desk")
 """Where panels can stand.
 
 ``home``: cards beside the notices. ``home-top``: the last figure of the strip (the first panel counts).
 ``tender``: parts of a tender's page, each with a link at its top. ``tender-rail``: cards beside it.
 ``tender-action``: actions under the countdown. ``tender-notice``: notices under its title.
-``wizard``: cards of the buyer's sealing step. ``desk``: cards of a workbench's first page.
+``wizard``: cards of the buyer's sealing step. ``wizard-terms``: what a live procedure prints instead of an
+evaluation. ``desk``: cards of a workbench's first page.
 """
 
 Filling = tuple[str, Mapping[str, Any]] | None

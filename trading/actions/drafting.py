@@ -20,7 +20,7 @@ from trading.rights import PROJECT_REGISTER, TENDER_DRAFT, TENDER_EDIT
 from trading.rules.lifecycle import Stage
 from trading.terms import parse_terms, plain_terms
 
-CATEGORIES = {"works": "GC", "goods": "HW", "services": "FW"}
+CATEGORIES = {"works": "GC", "goods": "HW", "services": "FW", "land": "TD", "property": "CQ"}
 FILE_BYTES_MAX = 256 << 20
 
 

@@ -129,6 +129,7 @@ def add_tender(project_id: UUID) -> Page:
             law=rulebook.in_force(form.regime, platform().settings.jurisdiction, now),
             now=now,
             calendar=calendars.official(),
+            procedure=form.procedure,
             agent_id=who.org_id if who.org_id != project.buyer_id else None,
         )
         with begin() as work:

@@ -76,6 +76,7 @@ def page_values(code: str, step: str) -> dict[str, Any]:
             values["panels"] = panels_at("wizard", session, row, actor())
         if step == "terms":
             values["terms"] = parse_terms(row.terms)
+            values["panels"] = panels_at("wizard-terms", session, row, actor())
         if step == "dates":
             values |= date_values(row, plan_of(row, now), law)
         if step == "review":
@@ -210,6 +211,8 @@ def save_terms(code: str) -> Page:
         review = forms.rows_of(request.form, "review", forms.REVIEW_FIELDS)
         with begin() as work:
             row = work.lock(Tender, tender_id)
+            if procedures.PROCEDURES[row.procedure].live:
+                raise NotFound("not_found", thing="form")  # the rules of an auction stand with its lot
             found = forms.terms_of(form, factors, review, row.terms)
             sound_weights(law_of(row, work.now), parse_terms(found), row.category)
             actions.change_draft(work, tender_id, terms=found)
