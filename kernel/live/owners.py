@@ -32,6 +32,7 @@ log = structlog.get_logger("sunroad.live")
 
 LEASE_SECONDS = 3.0
 RENEW_SECONDS = 1.0
+ELSEWHERE_SECONDS = 0.5
 MARGIN_SECONDS = 0.5
 """We stop believing in a lease a little before it ends, so that two clocks need not agree to the millisecond."""
 
@@ -59,7 +60,11 @@ class Owners:
         self.me = f"{address}#{bus.me if bus is not None else system_entropy(8).hex()}"
         self._seconds = seconds
         self._held: dict[str, tuple[Lease, float]] = {}  # name → lease, and until when we believe in it
+        self._elsewhere: dict[
+            str, tuple[str, float]
+        ] = {}  # name → holder, and until when we take it for granted
         self._lock = threading.Lock()
+        self._claiming: dict[str, threading.Lock] = {}
         self._aside = ThreadPoolExecutor(4, thread_name_prefix="live owner")
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -103,23 +108,31 @@ class Owners:
     def claim(self, name: str) -> Lease | None:
         """Take the lease of ``prefix:id`` if it is free. Waits for the database."""
         found = self.lease(name)
-        if found is not None:
+        if found is not None or self._holder_elsewhere(name) is not None:
             return found
         with self._lock:
-            found = self.lease(name)
-            if found is not None:
-                return found
-            asked = time.monotonic()
-            lease = leases.acquire(self.platform, name, self.me, self._seconds)
-            if lease is None:
-                return None
-            prefix, _, key = name.partition(":")
-            channel = self.channels[prefix]
-            if channel.taken is not None:
-                channel.taken(self.platform, UUID(key), lease)
+            one = self._claiming.setdefault(name, threading.Lock())
+        with one:
+            return self.lease(name) or self._claim(name)
+
+    def _claim(self, name: str) -> Lease | None:
+        asked = time.monotonic()
+        lease = leases.acquire(self.platform, name, self.me, self._seconds)
+        if lease is None:
+            return None
+        prefix, _, key = name.partition(":")
+        channel = self.channels[prefix]
+        if channel.taken is not None:
+            channel.taken(self.platform, UUID(key), lease)
+        with self._lock:
             self._held[name] = (lease, asked + self._seconds - MARGIN_SECONDS)
-            log.info("lease_taken", thing=name, token=lease.token)
-            return lease
+        log.info("lease_taken", thing=name, token=lease.token)
+        return lease
+
+    def _holder_elsewhere(self, name: str) -> str | None:
+        """Who held it a moment ago, so that a flood of commands does not become one of transactions."""
+        found = self._elsewhere.get(name)
+        return found[0] if found is not None and time.monotonic() < found[1] else None
 
     def keep(self, wanted: Callable[[], list[tuple[str, UUID, str]]]) -> None:
         """Start to renew what we hold and to take over what our listeners need and nobody holds."""
@@ -130,16 +143,22 @@ class Owners:
             self._thread.start()
 
     def once(self, wanted: list[tuple[str, UUID, str]]) -> None:
-        """One round of ``keep``."""
+        """One round of ``keep``, in this thread."""
         self._renew()
+        for name in self._orphans(wanted):
+            self.claim(name)
+
+    def _orphans(self, wanted: list[tuple[str, UUID, str]]) -> set[str]:
+        """What our listeners need and nobody holds."""
         names = {f"{prefix}:{key}" for prefix, key, _ in wanted if self.channels[prefix].owned}
         names = {name for name in names if self.lease(name) is None}
         if not names:
-            return
+            return names
         with self.platform.read() as session:
-            open_ones = leases.free(session, names, self.platform.outside.clock.now())
-        for name in open_ones:
-            self.claim(name)
+            found = leases.free(session, names, self.platform.outside.clock.now())
+        for name in found:
+            self._elsewhere.pop(name, None)
+        return found
 
     def close(self) -> None:
         """Let go of everything at once."""
@@ -148,31 +167,44 @@ class Owners:
             self._thread.join(5.0)
         self._aside.shutdown(wait=True, cancel_futures=True)
         for name, (lease, _) in list(self._held.items()):
-            self._forget(name)
+            self._forget(name, lease)
             leases.release(self.platform, lease)
 
     def _keep(self, wanted: Callable[[], list[tuple[str, UUID, str]]]) -> None:
         while not self._stop.wait(RENEW_SECONDS):
             try:
-                self.once(wanted())
+                self._renew()
+                # Taking over may take a while; what we hold must be renewed meanwhile.
+                for name in self._orphans(wanted()):
+                    self._submit(lambda one=name: self._adopt(one))  # type: ignore[misc]
             except (sa.exc.SQLAlchemyError, OSError):
                 log.exception("lease_trouble")
 
-    def _renew(self) -> None:
-        with self._lock:
-            held = {name: lease for name, (lease, _) in self._held.items()}
-            if not held:
-                return
-            asked = time.monotonic()
-            kept = leases.renew_all(self.platform, held.values(), self._seconds)
-            for name in held:
-                if name in kept:
-                    self._held[name] = (kept[name], asked + self._seconds - MARGIN_SECONDS)
-                else:
-                    self._forget(name)
+    def _adopt(self, name: str) -> None:
+        try:
+            self.claim(name)
+        except Exception:  # tried again in a second
+            log.exception("lease_trouble", thing=name)
 
-    def _forget(self, name: str) -> None:
-        del self._held[name]
+    def _renew(self) -> None:
+        held = {name: lease for name, (lease, _) in list(self._held.items())}
+        if not held:
+            return
+        asked = time.monotonic()
+        kept = leases.renew_all(self.platform, held.values(), self._seconds)
+        for name, lease in held.items():
+            if name not in kept:
+                self._forget(name, lease)
+                continue
+            with self._lock:
+                if self._held.get(name, (None,))[0] == lease:
+                    self._held[name] = (kept[name], asked + self._seconds - MARGIN_SECONDS)
+
+    def _forget(self, name: str, lease: Lease) -> None:
+        with self._lock:
+            if self._held.get(name, (None,))[0] != lease:
+                return  # lost and taken again meanwhile
+            del self._held[name]
         prefix, _, key = name.partition(":")
         log.warning("lease_gone", thing=name)
         lost = self.channels[prefix].lost
@@ -194,11 +226,14 @@ class Owners:
 
     def _forward(self, connection: Connection, word: str, message: Json, recv_at: datetime, ack: Ack) -> None:
         """Pass a command on to the owner, or tell the client where the owner is."""
-        now = self.platform.outside.clock.now()
-        with self.platform.read() as session:
-            holder = leases.holder_of(session, connection.channel, now)
+        holder = self._holder_elsewhere(connection.channel)
         if holder is None:
-            raise NotNow("no_answer_yet")
+            now = self.platform.outside.clock.now()
+            with self.platform.read() as session:
+                holder = leases.holder_of(session, connection.channel, now)
+            if holder is None or holder == self.me:
+                raise NotNow("no_answer_yet")
+            self._elsewhere[connection.channel] = (holder, time.monotonic() + ELSEWHERE_SECONDS)
         address, _, whom = holder.rpartition("#")
         bus = self.bus
         if bus is None or not bus.alive:

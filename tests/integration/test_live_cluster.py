@@ -54,7 +54,7 @@ def enter(port: int, cookie: str) -> Browser:
         except OSError:
             return None
 
-    found = eventually(attempt, 30)
+    found = eventually(attempt, 60)
     assert isinstance(found, Browser)
     return found
 
