@@ -34,7 +34,7 @@ from kernel.settings import Settings
 from sealbid import note
 from sealbid.custodian import CustodianState
 from sealbid.witness import StateFile, Witness, WitnessServer
-from simulation import cartel, names
+from simulation import cartel, names, sales
 from simulation import deal as deals
 from simulation.deal import Deal, Offer
 from simulation.world import Player, World, found_city
@@ -372,6 +372,8 @@ def _live(agenda: Agenda) -> list[Deal]:
     add(now - timedelta(days=12), 1, bids=3, until="tendering", question=True)
     add(now - timedelta(days=3), 2, bids=2, until="tendering", days=timedelta(days=24))
     add(now - timedelta(hours=5), 0, until="draft", days=timedelta(days=25))
+    for at, story in sales.told(agenda.world, now, agenda.deals):
+        agenda.add(max(at, start), story)
     agenda.run()
     return agenda.deals
 

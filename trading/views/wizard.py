@@ -205,14 +205,16 @@ def _belongs(model: Any, key: UUID, tender_id: UUID) -> None:
 @views.post("/desk/tenders/<code>/terms")
 @signed_in(*BUYERS)
 def save_terms(code: str) -> Page:
+    with read() as session:
+        if procedures.PROCEDURES[own_tender(session, code).procedure].live:
+            raise NotFound("not_found", thing="form")  # the rules of an auction stand with its lot
+
     def deed(tender_id: UUID) -> None:
         form = parse_form(forms.TermsForm, forms.single_fields(request.form))
         factors = forms.rows_of(request.form, "factor", forms.FACTOR_FIELDS)
         review = forms.rows_of(request.form, "review", forms.REVIEW_FIELDS)
         with begin() as work:
             row = work.lock(Tender, tender_id)
-            if procedures.PROCEDURES[row.procedure].live:
-                raise NotFound("not_found", thing="form")  # the rules of an auction stand with its lot
             found = forms.terms_of(form, factors, review, row.terms)
             sound_weights(law_of(row, work.now), parse_terms(found), row.category)
             actions.change_draft(work, tender_id, terms=found)
