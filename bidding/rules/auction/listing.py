@@ -80,7 +80,7 @@ class ListingScript(OpenScript):
             raise NotAllowed("auction_not_entered", source="rules §4.5", server_time=now)
 
     def may_limit(self, state: State, seat: Seat) -> bool:
-        return state.stage is not Stage.LIMITED or seat.inside
+        return seat.inside
 
     def offerers(self, state: State) -> int:
         rule = state.terms.listing

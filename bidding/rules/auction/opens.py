@@ -193,7 +193,8 @@ class OpenScript(Script):
         standing = placed(state.standing, rung_of(state.terms, seat.plate, amount.minor, seq, tie), old)
         ends_at, shown, stage = state.ends_at, state.shown_ends_at, state.stage
         extensions, far = state.extensions, state.extended
-        moved = extended(self.rule(state), state, now, best_changed=standing[0][2] == seq)
+        rule = self.rule(state) if state.stage in OPEN else None
+        moved = extended(rule, state, now, best_changed=standing[0][2] == seq)
         if moved is not None:
             ends_at = shown = moved[0]
             extensions, far = extensions + 1, far + moved[1]

@@ -142,6 +142,10 @@ def _require_secrecy(terms: Terms) -> None:
         _require(shown.rank is RankShown.NONE, "visible.rank", "hidden in this format")
     if terms.sealed:
         _require(not shown.count, "visible.count", "hidden in this format")
+    if terms.format in UPWARD:
+        _require(not shown.count, "visible.count", "only plates that have offered are known in this format")
+    if terms.acts_as is Format.OPEN_REVERSE:
+        _require(shown.prices is not PricesShown.PLATES, "visible.prices", "masked in this format")
     if terms.direction is Direction.DOWN:
         _require(not shown.public_live, "visible.public_live", "hidden from the public until the end")
     if shown.public_live:

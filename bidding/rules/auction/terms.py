@@ -8,11 +8,12 @@ Source: rules §4.1–§4.8.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from typing import Self
 
 from bidding.rules.auction.values import Plain, Value, from_plain, to_plain
 from kernel.money import Money
@@ -154,6 +155,10 @@ class Step(Value):
     percent: Decimal | None = None
     unit: Money = field(default_factory=lambda: Money(1))
     most: int | None = 50
+
+    def but(self, **changes: object) -> Self:
+        """The same step with some fields replaced; what was worked out of them is worked out again."""
+        return replace(self, **changes)  # type: ignore[arg-type]
 
     @cached_property
     def _ratio(self) -> tuple[int, int]:
@@ -375,6 +380,10 @@ class Terms(Value):
         from bidding.rules.auction.soundness import require_sound
 
         require_sound(self)
+
+    def but(self, **changes: object) -> Self:
+        """The same terms with some fields replaced, checked again. Raises NotValid like the constructor."""
+        return replace(self, **changes)  # type: ignore[arg-type]
 
     @classmethod
     def from_plain(cls, plain: object) -> Terms:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 
 from bidding.rules.auction import events as ev
 from bidding.rules.auction.script import Script, require_stage, seat_of, with_seat
@@ -42,7 +42,7 @@ class Turn:
         return self.order[self.at]
 
 
-@cache
+@lru_cache(maxsize=256)
 def _qualities(turns: Turns) -> Mapping[str, Quality]:
     return {one.plate: one for one in turns.qualities}
 

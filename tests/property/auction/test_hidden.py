@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ from bidding.rules.auction import (
     begin,
     news,
     private,
+    sight,
     snapshot,
 )
 from bidding.rules.auction import events as ev
@@ -117,6 +119,15 @@ def test_the_hidden_tail_does_not_show_before_it_ends(mine: Story, others: Story
         assert seen(printed, mine + others, viewer, tail=one) == seen(
             printed, mine + others, viewer, tail=two
         )
+
+
+def test_a_leak_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = back_to_back(RankShown.NONE)
+    these: Story = [(1, ev.OfferMade("B", yuan(50), None, True))]
+    those: Story = [(1, ev.OfferMade("B", yuan(60), None, True))]
+    assert seen(printed, these, Public()) == seen(printed, those, Public())
+    monkeypatch.setattr(sight, "_sees", lambda state, viewer: sight._ALL)
+    assert seen(printed, these, Public()) != seen(printed, those, Public())
 
 
 CLOSED = {

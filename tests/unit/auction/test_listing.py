@@ -115,6 +115,14 @@ def test_the_property_auction_has_a_free_and_a_limited_time_period() -> None:
     assert result(over(offer(state, "B", 105, 3659))).winner == "B"
 
 
+def test_a_sealed_limit_of_who_did_not_enter_the_last_round_is_not_executed() -> None:
+    state = running(listed(limits=LimitMode.SEALED))
+    state = apply(state, ev.LimitSealed("C", "digest"), later(1))
+    state = tick(will(offer(state, "A", 100, 2), "B", 3100))
+    state = over(state)
+    assert result(apply(state, ev.LimitRevealed("C", yuan(500)), later(9000))).winner == "A"
+
+
 CAP = Cap(price=yuan(120), inquiry_seconds=300, wait_seconds=60, indicator="self-held area", indicator_unit="m²",
           start=Decimal(100), step=Decimal(10), maximum=Decimal(150))  # fmt: skip
 

@@ -81,6 +81,11 @@ def test_after_the_session_holders_are_asked_in_order_of_rank() -> None:
     assert result(match(waived, "K", 3602)).winner == "K"
 
 
+def test_a_match_after_the_session_moves_no_end() -> None:
+    state = tick(offer(session(POST), "A", 100, 1))
+    assert match(state, "H", 3899).extensions == 0
+
+
 def test_who_is_asked_and_does_not_answer_is_deemed_to_waive() -> None:
     state = tick(offer(session(POST), "A", 100, 1))
     assert result(tick(tick(state))).winner == "A"

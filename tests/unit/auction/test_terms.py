@@ -78,6 +78,15 @@ def test_the_default_profile_of_back_to_back_is_that_of_the_specification() -> N
     assert terms.step.percent == Decimal("0.5")
 
 
+def test_terms_with_other_fields_are_checked_again_and_worked_out_again() -> None:
+    terms = default_terms(Format.ONE_OFFER)
+    assert (terms.sign, terms.but(direction=Direction.DOWN).sign) == (-1, 1)
+    step = Step(percent=Decimal(1))
+    assert (step.minor(1000), step.but(percent=Decimal(2)).minor(1000)) == (10, 20)
+    with pytest.raises(NotValid):
+        terms.but(bidders_min=0)
+
+
 def changed(**fields: Any) -> dict[str, Any]:
     return {**default_terms(Format.BLIND_REVERSE, start=yuan(100)).to_plain(), **fields}
 
@@ -162,6 +171,8 @@ BAD: list[tuple[Format, dict[str, Any], str]] = [
         "visible.public_live",
     ),
     (Format.ASCENDING, {"visible": Visible(public_live=True)}, "visible.prices"),
+    (Format.ASCENDING, {"visible": Visible(count=True)}, "visible.count"),
+    (Format.OPEN_REVERSE, {"visible": Visible(prices=PricesShown.PLATES)}, "visible.prices"),
     (Format.ASCENDING, {"ceiling": yuan(5)}, "ceiling"),
     (Format.ASCENDING, {"base": Format.OPEN_REVERSE}, "base"),
     (
