@@ -172,22 +172,45 @@ def holds_priority(seen: Look) -> bool:
 
 def room_script(seen: Look, lang: str) -> dict[str, Any]:
     """What the room's script starts with; nothing stands in it that this audience may not see."""
-    unit, word = unit_of(seen.terms, lang)
+    made = script_of(
+        f"auction:{seen.auction.id}",
+        seen.terms,
+        lang,
+        role=seen.role,
+        plate=seen.plate,
+        state=seen.snapshot if seen.live else None,
+        own=seen.own,
+    )
+    return made | {"priority": holds_priority(seen), "live": seen.live}
+
+
+def script_of(
+    channel: str,
+    terms: Terms,
+    lang: str,
+    *,
+    role: str,
+    plate: str | None,
+    state: dict[str, Any] | None,
+    own: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """What any room's script starts with: a channel, printed terms, a view, and words."""
+    unit, word = unit_of(terms, lang)
     return {
-        "channel": f"auction:{seen.auction.id}",
-        "role": seen.role,
-        "plate": seen.plate,
-        "priority": holds_priority(seen),
-        "live": seen.live,
-        "terms": seen.terms.to_plain(),
-        "state": seen.snapshot if seen.live else None,
-        "own": seen.own,
+        "channel": channel,
+        "role": role,
+        "plate": plate,
+        "priority": False,
+        "live": True,
+        "terms": terms.to_plain(),
+        "state": state,
+        "own": own,
         "unit": unit,
         "unit_word": word,
-        "limits": limits_of(seen.terms),
+        "limits": limits_of(terms),
         "stages": {name: _(text) for name, text in words.STAGES.items()},
         "reasons": {name: _(text) for name, text in words.REASONS.items()},
-        "words": room_words(seen.terms),
+        "words": room_words(terms),
     }
 
 

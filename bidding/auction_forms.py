@@ -7,38 +7,34 @@ the whole. Source: rules §4.1–§4.7; docs/formats/auction-terms.md.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from bidding.rules.auction import default_terms
-from bidding.rules.auction.terms import (
-    AfterEnd,
-    Basis,
-    Clock,
-    Direction,
-    ExtensionMode,
-    Format,
-    LimitMode,
-    Norm,
-    PricesShown,
-    PriorityMode,
-    RankShown,
-    SecondBy,
-    Step,
-    Terms,
-    TieRule,
-    Trigger,
-    TurnCriterion,
+from bidding.auction_entries import (
+    BASE,
+    CAP,
+    CLOCK,
+    EXTENSION,
+    FAULTS,
+    LISTING,
+    NAMES,
+    PRICE,
+    ROUNDS,
+    SEALED,
+    TIME,
+    TURNS,
+    VISIBLE,
+    Entry,
+    Kind,
 )
+from bidding.rules.auction import default_terms
+from bidding.rules.auction.terms import Cap, Clock, Direction, Format, Item, Norm, Step, Terms
 from kernel.clock import SHANGHAI
 from kernel.errors import NotValid
 from kernel.i18n import gettext as _
-from kernel.i18n import marked
 from kernel.money import Money
 from kernel.web import Form, Instant
 
@@ -62,400 +58,25 @@ class GoOn(Form):
     resumes_at: Instant | None = None
 
 
-class Kind(StrEnum):
-    """How a field is typed."""
-
-    MONEY = "money"
-    NUMBER = "number"
-    DECIMAL = "decimal"
-    CHOICE = "choice"
-    YES = "yes"
-    INSTANT = "instant"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A field of the printed terms.
-
-    Attributes:
-        path: its place in the plain form, with dots.
-        rule: what the rules say about it, shown beside it.
-        unit: shown behind it. choices: value → word. optional: may stay empty (null).
-    """
-
-    path: str
-    label: str
-    kind: Kind
-    rule: str = ""
-    unit: str = ""
-    choices: tuple[tuple[str, str], ...] = ()
-    optional: bool = False
-
-    @property
-    def name(self) -> str:
-        """Its name in the form."""
-        return self.path.replace(".", "-")
-
-
-_TRIGGERS = (
-    (Trigger.BEST.value, marked("Only a better best price")),
-    (Trigger.ANY.value, marked("Every offer")),
-)
-_MODES = (
-    (ExtensionMode.FROM_BID.value, marked("Counted from the offer")),
-    (ExtensionMode.FROM_END.value, marked("Added to the end")),
-    (ExtensionMode.LAST_BID_COUNTDOWN.value, marked("Each offer restarts the countdown")),
-)
-_RANKS = (
-    (RankShown.NONE.value, marked("Nothing")),
-    (RankShown.BEST_OR_NOT.value, marked("Best or not")),
-    (RankShown.TOP_THREE.value, marked("Rank within the first three")),
-    (RankShown.EXACT.value, marked("Exact rank")),
-)
-_PRICES = (
-    (PricesShown.NONE.value, marked("Nothing")),
-    (PricesShown.MASKED.value, marked("Prices without plates")),
-    (PricesShown.PLATES.value, marked("Prices with plates")),
-)
-_AFTER = (
-    (AfterEnd.ALL.value, marked("Every offer by plate")),
-    (AfterEnd.RESULT.value, marked("The result alone")),
-)
-_LIMITS = (
-    (LimitMode.NONE.value, marked("Not taken")),
-    (LimitMode.HELD.value, marked("Held by the platform, executed at once")),
-)
-_BASES = (
-    (Basis.BEST.value, marked("The best offer")),
-    (Basis.OWN.value, marked("One's own last offer")),
-)
-_SMALL = (
-    (Format.BLIND_REVERSE.value, marked("Blind reverse auction")),
-    (Format.OPEN_REVERSE.value, marked("Open reverse auction")),
-)
-_TIES = (
-    (TieRule.FIRST.value, marked("The first received wins")),
-    (TieRule.ROUND_THEN_DRAW.value, marked("A second round, then a draw")),
-)
-_SECONDS = (
-    (SecondBy.INDICATOR.value, marked("A second quantity")),
-    (SecondBy.LOTTERY.value, marked("A verifiable draw")),
-)
-_PRIORITY = (
-    (PriorityMode.IN_SESSION.value, marked("In the session, at the same price")),
-    (PriorityMode.POST_SESSION.value, marked("Asked after the end")),
-)
-_CRITERIA = (
-    (TurnCriterion.PRICE.value, marked("Price")),
-    (TurnCriterion.QUALITY.value, marked("Price over quality")),
-    (TurnCriterion.MIXED.value, marked("Weighted price")),
-)
-
-TIME = (
-    Entry(
-        "starts_at", marked("Start"), Kind.INSTANT, marked("rules §1.5: not before the notice period ends")
-    ),
-    Entry(
-        "free_seconds",
-        marked("Free period"),
-        Kind.NUMBER,
-        marked("rules §4.8: usually 60 minutes; §4.5: a listing at least 10 days"),
-        marked("s"),
-    ),
-    Entry(
-        "tail_seconds_max",
-        marked("Hidden tail after the end, at most"),
-        Kind.NUMBER,
-        marked("rules §4.4: 0 for none"),
-        marked("s"),
-    ),
-)
-PRICE = (
-    Entry(
-        "start",
-        marked("Start price"),
-        Kind.MONEY,
-        marked("rules §4.3 A-04: may itself be offered; for a reverse auction it is the ceiling"),
-    ),
-    Entry(
-        "step.amount",
-        marked("Step, as an amount"),
-        Kind.MONEY,
-        marked("rules §4.3 A-05: amount or percentage, not both"),
-        optional=True,
-    ),
-    Entry(
-        "step.percent",
-        marked("Step, as a percentage"),
-        Kind.DECIMAL,
-        marked("rules §4.8: 0.5–2 % are usual"),
-        "%",
-        optional=True,
-    ),
-    Entry(
-        "step.most",
-        marked("Asked twice from this many steps"),
-        Kind.NUMBER,
-        marked("rules §4.3 A-05: a guard against slips, usually 50"),
-        optional=True,
-    ),
-    Entry("basis", marked("An offer must beat"), Kind.CHOICE, marked("rules §4.3 A-05"), choices=_BASES),
-    Entry(
-        "bidders_min",
-        marked("Bidders needed for a result"),
-        Kind.NUMBER,
-        marked("rules §4.3 A-13: reverse auctions of public procurement at least 3"),
-    ),
-    Entry(
-        "equal_prices",
-        marked("Equal prices are taken, the earlier wins"),
-        Kind.YES,
-        marked("rules §4.3 A-10"),
-    ),
-    Entry("self_outbid", marked("The leader may improve his own offer"), Kind.YES, marked("rules §4.3 A-07")),
-    Entry(
-        "reserve",
-        marked("There is a sealed reserve price"),
-        Kind.YES,
-        marked("rules §4.3 A-12: opened at the end only"),
-    ),
-)
-EXTENSION = (
-    Entry(
-        "extension.mode",
-        marked("How late offers move the end"),
-        Kind.CHOICE,
-        marked("rules §4.4"),
-        choices=_MODES,
-    ),
-    Entry(
-        "extension.window_seconds",
-        marked("Late means within the last"),
-        Kind.NUMBER,
-        marked("rules §4.4: usually 300 s"),
-        marked("s"),
-    ),
-    Entry(
-        "extension.extend_seconds",
-        marked("Moved by"),
-        Kind.NUMBER,
-        marked("rules §4.4: usually 300 s"),
-        marked("s"),
-    ),
-    Entry(
-        "extension.trigger",
-        marked("Moved by which offers"),
-        Kind.CHOICE,
-        marked("rules §4.4: for blind auctions the best only, so that losers cannot probe"),
-        choices=_TRIGGERS,
-    ),
-    Entry(
-        "extension.count_max",
-        marked("At most so many extensions"),
-        Kind.NUMBER,
-        marked("rules §4.4: 10 are usual; empty for no limit"),
-        optional=True,
-    ),
-    Entry(
-        "extension.total_minutes_max",
-        marked("At most so many minutes in all"),
-        Kind.NUMBER,
-        marked("rules §4.4: empty for no limit"),
-        marked("min"),
-        optional=True,
-    ),
-)
-LISTING = (
-    Entry(
-        "listing.inquiry_seconds",
-        marked("Inquiry before the end of the listing"),
-        Kind.NUMBER,
-        marked("rules §4.5 step 3: usually 3600 s; 0 for none"),
-        marked("s"),
-    ),
-    Entry(
-        "listing.countdown_seconds",
-        marked("Countdown of the limited-time round"),
-        Kind.NUMBER,
-        marked("rules §4.5 step 5: 240 s, some use 300 s"),
-        marked("s"),
-    ),
-    Entry(
-        "listing.offerers_only",
-        marked("Only those who have offered enter it"),
-        Kind.YES,
-        marked("rules §4.5: printed variant"),
-    ),
-    Entry(
-        "listing.everyone_enters",
-        marked("Everybody admitted enters it"),
-        Kind.YES,
-        marked("rules §4.5: printed variant"),
-    ),
-    Entry(
-        "listing.minimum_of_offerers",
-        marked("The least number counts those who offered"),
-        Kind.YES,
-        marked("rules §4.5: printed variant"),
-    ),
-)
-CAP = (
-    Entry(
-        "cap.price",
-        marked("Cap"),
-        Kind.MONEY,
-        marked("rules §4.5 F6: at this price the second indicator decides"),
-    ),
-    Entry("cap.second", marked("What decides then"), Kind.CHOICE, marked("rules §4.5 F6"), choices=_SECONDS),
-    Entry(
-        "cap.inquiry_seconds",
-        marked("Who goes on is asked for"),
-        Kind.NUMBER,
-        marked("rules §4.5 F6"),
-        marked("s"),
-    ),
-    Entry(
-        "cap.wait_seconds",
-        marked("Wait for a further quantity"),
-        Kind.NUMBER,
-        marked("rules §4.1: 480, 300 or 10 s are in use"),
-        marked("s"),
-    ),
-    Entry("cap.start", marked("The quantity starts at"), Kind.DECIMAL, ""),
-    Entry("cap.step", marked("Step of the quantity"), Kind.DECIMAL, ""),
-)
-CLOCK = (
-    Entry("clock.move", marked("The price moves by"), Kind.MONEY, marked("rules §4.1 F10, F11")),
-    Entry("clock.tick_seconds", marked("Every"), Kind.NUMBER, marked("rules §4.1 F10, F11"), marked("s")),
-    Entry("clock.stop", marked("Until"), Kind.MONEY, marked("rules §4.1 F10, F11")),
-)
-ROUNDS = (
-    Entry("rounds.count", marked("Rounds"), Kind.NUMBER, marked("rules §4.1 F3")),
-    Entry("rounds.seconds", marked("Length of a round"), Kind.NUMBER, marked("rules §4.1 F3"), marked("s")),
-    Entry(
-        "rounds.pause_seconds",
-        marked("Pause between rounds"),
-        Kind.NUMBER,
-        marked("rules §4.1 F3"),
-        marked("s"),
-    ),
-    Entry(
-        "rounds.best_after_each",
-        marked("The best is shown after each round"),
-        Kind.YES,
-        marked("rules §4.2 F3: option"),
-    ),
-)
-TURNS = (
-    Entry("turns.criterion", marked("Ranked by"), Kind.CHOICE, marked("rules §4.1 F13"), choices=_CRITERIA),
-    Entry("turns.rounds", marked("Rounds"), Kind.NUMBER, marked("usually 3")),
-    Entry(
-        "turns.turn_seconds", marked("Length of a turn"), Kind.NUMBER, marked("usually 120 s"), marked("s")
-    ),
-)
-SEALED = (Entry("ties", marked("Equal best offers"), Kind.CHOICE, marked("rules §4.6 F8"), choices=_TIES),)
-VISIBLE = (
-    Entry(
-        "visible.best",
-        marked("Bidders see the best price"),
-        Kind.YES,
-        marked("rules §4.2: blind auctions never do"),
-    ),
-    Entry(
-        "visible.rank",
-        marked("Bidders learn of their place"),
-        Kind.CHOICE,
-        marked("rules §4.2: blind auctions usually best or not"),
-        choices=_RANKS,
-    ),
-    Entry(
-        "visible.prices",
-        marked("Bidders see of others' offers"),
-        Kind.CHOICE,
-        marked("rules §4.2"),
-        choices=_PRICES,
-    ),
-    Entry(
-        "visible.count",
-        marked("Bidders see how many there are"),
-        Kind.YES,
-        marked("rules §4.2: off for blind auctions"),
-    ),
-    Entry(
-        "visible.public_live",
-        marked("Everybody may watch live"),
-        Kind.YES,
-        marked("rules §4.2: listings and ascending auctions"),
-    ),
-    Entry(
-        "visible.after_end",
-        marked("Everybody sees after the end"),
-        Kind.CHOICE,
-        marked("rules §4.2"),
-        choices=_AFTER,
-    ),
-)
-FAULTS = (
-    Entry(
-        "limits",
-        marked("Standing limits"),
-        Kind.CHOICE,
-        marked("rules §4.7: executed by the core, also while a bidder is disconnected"),
-        choices=_LIMITS,
-    ),
-    Entry(
-        "outage.resume_notice_minutes",
-        marked("After a fault, announced at least before"),
-        Kind.NUMBER,
-        marked("rules §4.7: 30 minutes"),
-        marked("min"),
-    ),
-    Entry(
-        "outage.remaining_seconds_min",
-        marked("Time left then, at least"),
-        Kind.NUMBER,
-        marked("rules §4.7: one extension"),
-        marked("s"),
-    ),
-)
-BASE = Entry("base", marked("Held like"), Kind.CHOICE, marked("rules §4.1 F12"), choices=_SMALL)
-PRIORITY = Entry(
-    "priority.mode", marked("How it is used"), Kind.CHOICE, marked("rules §4.6"), choices=_PRIORITY
-)
-
-NAMES = {
-    "time": marked("Time"),
-    "price": marked("Price and step"),
-    "extension": marked("Extension"),
-    "listing": marked("Listing and limited-time round"),
-    "cap": marked("Cap and second indicator"),
-    "clock": marked("Clock"),
-    "rounds": marked("Sealed rounds"),
-    "turns": marked("Turns"),
-    "sealed": marked("Equal offers"),
-    "visible": marked("Who sees what"),
-    "faults": marked("Standing limits and faults"),
-}
-
-
 def sections(terms: Terms) -> list[tuple[str, str, Sequence[Entry]]]:
     """The parts of the form for a format, with the fields it has: (key, heading, fields)."""
     plain = terms.to_plain()
     parts: list[tuple[str, Sequence[Entry]]] = [("time", TIME), ("price", PRICE)]
-    for key, fields in (
+    optional: tuple[tuple[str, Sequence[Entry]], ...] = (
         ("extension", EXTENSION),
         ("listing", LISTING),
         ("cap", CAP),
         ("clock", CLOCK),
         ("rounds", ROUNDS),
         ("turns", TURNS),
-    ):
+    )
+    for key, fields in optional:
         if plain.get(key) is not None:
             parts.append((key, fields))
     if terms.sealed:
         parts.append(("sealed", SEALED))
     parts += [("visible", VISIBLE), ("faults", FAULTS)]
-    found = []
+    found: list[tuple[str, str, Sequence[Entry]]] = []
     for key, fields in parts:
         kept = [one for one in fields if _has(plain, one, terms)]
         if key == "price" and terms.format is Format.SMALL:
@@ -478,15 +99,11 @@ def defaults(kind: Format, ceiling: Money, starts_at: datetime) -> Terms:
     printed: dict[str, Any] = {"start": ceiling, "starts_at": starts_at}
     step = Step(amount=Money(max(100, ceiling.minor // 200 // 100 * 100)))
     if kind is Format.CAPPED:
-        from bidding.rules.auction.terms import Cap
-
         printed["cap"] = Cap(price=Money(ceiling.minor * 3 // 2))
     if kind in (Format.DUTCH, Format.JAPANESE):
         stop = Money(max(1, ceiling.minor // 2))
         printed["clock"] = Clock(move=Money(max(100, ceiling.minor // 100)), tick_seconds=60, stop=stop)
     if kind is Format.WEIGHTED:
-        from bidding.rules.auction.terms import Item
-
         printed["items"] = (Item("price", Decimal(100), Norm.RATIO, higher_is_better=True),)
     made = default_terms(kind, **printed)
     return made if made.step is None else made.but(step=step)
@@ -581,6 +198,3 @@ def formats_for(direction: Direction) -> list[Format]:
         Format.TURN_BASED,
     )
     return list(up if direction is Direction.UP else down)
-
-
-RESUME_AFTER = timedelta(minutes=30)

@@ -97,6 +97,23 @@ def yuan(value: Money) -> str:
     return f"{text} 元" if current_lang() == "zh-CN" else f"¥{text}"
 
 
+KINDS: Mapping[str, str] = {
+    "offer": marked("Offer"),
+    "limit": marked("By standing limit"),
+    "match": marked("Priority right"),
+    "accept": marked("Accepted the clock's price"),
+    "stay": marked("Stayed"),
+    "revealed": marked("Sealed, opened"),
+    "turn": marked("Turn"),
+    "sealed": marked("Sealed"),
+}
+
+
+def kind_word(kind: str | None) -> str:
+    """How an offer came to be, in words."""
+    return _(KINDS[kind]) if kind is not None and kind in KINDS else "—"
+
+
 def format_word(terms: Terms) -> str:
     """The name of the format; small purchases also say how they are held."""
     word = _(FORMATS[terms.format])
@@ -273,6 +290,7 @@ __all__ = [
     "best_label",
     "extension_text",
     "format_word",
+    "kind_word",
     "reason_word",
     "rule_rows",
     "step_text",

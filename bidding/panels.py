@@ -17,6 +17,7 @@ from kernel.rights import Actor, Role
 from kernel.web import platform
 from kernel.web.panels import Filling, panel
 from trading.models import Tender
+from trading.procedures import PROCEDURES
 
 
 def _base(**values: Any) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def _base(**values: Any) -> dict[str, Any]:
 def bid_here(session: Session, tender: Any, actor: Actor) -> Filling:
     """The main action: bid while bids are accepted, the hall afterwards."""
     now = platform().outside.clock.now()
-    if tender.published_at is None:
+    if tender.published_at is None or PROCEDURES[tender.procedure].live:
         return None
     mine = (
         queries.bids_here(session, tender.id, actor.org_id) if actor.org_id and actor.has(Role.BIDDER) else []
@@ -42,7 +43,7 @@ def bid_here(session: Session, tender: Any, actor: Actor) -> Filling:
 def opening_tab(session: Session, tender: Any, actor: Actor) -> Filling:
     """How the opening stands; before the deadline only when and who keeps the keys."""
     policy = queries.policy_view(session, tender)
-    if tender.published_at is None or policy is None:
+    if tender.published_at is None or policy is None or PROCEDURES[tender.procedure].live:
         return None
     return "bidding/panel_opening.html", _base(
         tender=tender, policy=policy, opening=opening_of(session, tender.id)

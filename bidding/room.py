@@ -14,6 +14,7 @@ from bidding.actions.submission import bid_by_code
 from bidding.api import api
 from bidding.api_auctions import api_auctions
 from bidding.auction_live import CHANNEL
+from bidding.auction_rehearsal import REHEARSAL_CHANNEL
 from bidding.facts import SecretOffered, SharesDisclosed
 from bidding.hall_core.guards import install_journal_guards
 from bidding.models import Opening
@@ -22,6 +23,7 @@ from bidding.panels import PANELS
 from bidding.promises import PROMISES
 from bidding.rights import RIGHTS
 from bidding.views import views
+from bidding.views.auction_panels import AUCTION_PANELS
 from kernel.platform import Platform
 from kernel.rights import Role
 from kernel.room import Chore, Deadline, NavEntry, Room
@@ -79,10 +81,11 @@ room = Room(
     promises=(*PROMISES, *promises_auction.PROMISES),
     nav=(
         NavEntry("My bids", "bidding.bids", (Role.BIDDER,), "file-check", 30),
+        NavEntry("Auctions", "bidding.auctions", (), "gavel", 25),
         NavEntry("Key custody", "bidding.custody", (Role.CUSTODIAN,), "key", 40),
     ),
-    panels=PANELS,
+    panels=(*PANELS, *AUCTION_PANELS),
     schema=(install_journal_guards,),
-    channels=(CHANNEL,),
+    channels=(CHANNEL, REHEARSAL_CHANNEL),
     heard=_heard,
 )

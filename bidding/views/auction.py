@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,9 +19,10 @@ from bidding.actions import auctions_life as life
 from bidding.models_auction import AuctionStage
 from bidding.views.base import log_url, page, tender_url, views
 from kernel.errors import NotFound, NotNow, NotValid, Refusal
-from kernel.i18n import current_lang
+from kernel.i18n import current_lang, datetime_text
 from kernel.i18n import gettext as _
 from kernel.identity.models import Organization
+from kernel.money import Money
 from kernel.rights import Role
 from kernel.web import actor, begin, form_refused, parse_form, platform, public, read, signed_in
 
@@ -77,6 +79,18 @@ def roles() -> dict[str, tuple[str, str]]:
         "observer": (_("Observer"), _("You see what the notice shows to everybody.")),
         "bidder": (_("Bidder"), ""),
     }
+
+
+@views.app_template_filter("auction_yuan")
+def auction_yuan(text: str | None) -> str:
+    """An amount as the journal writes it, for people."""
+    return "—" if not text else words.yuan(Money.from_yuan(text))
+
+
+@views.app_template_filter("auction_at")
+def auction_at(text: str) -> str:
+    """An instant as the journal writes it, for people: with seconds."""
+    return datetime_text(datetime.fromisoformat(text), seconds=True)
 
 
 @views.get("/auctions")

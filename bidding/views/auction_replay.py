@@ -80,7 +80,8 @@ def frames_of(session: Session, auction_id: UUID) -> dict[str, Any]:
     viewer = sight.Supervisor() if room.state.terms.visible.after_end.value == "all" else sight.Public()
     state = engine.begin(room.state.terms)
     begun = _view(state, viewer)
-    before, frames = begun, []
+    before = begun
+    frames: list[dict[str, Any]] = []
     for line in lines:
         while (moment := _moment(state, line.at)) is not None:
             state = engine.apply(state, engine_tick(), moment)

@@ -307,3 +307,5 @@ setInterval(() => {
 feed.whole(room.state, room.own);
 refresh();
 if (given.live) wire = new Wire(given.channel, hears);
+// A rehearsal lives on when its page asks it to.
+if (given.rehearsal) setInterval(() => room.connected && !OVER.has(room.state.stage) && wire.tick(), 1000);

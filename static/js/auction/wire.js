@@ -45,6 +45,11 @@ export class Wire {
     tell.status(this.#joined || word === "lost" ? word : "connecting", more);
   }
 
+  /** One step of a rehearsal; nobody waits for it. */
+  tick() {
+    this.#room.do("tick", {}, { tries: 1 });
+  }
+
   /** Run a command; an answer that did not come is asked for again, under the same number. `unsure` hears of it. */
   async do(command, message, unsure) {
     for (;;) {
