@@ -144,14 +144,7 @@ def load(path: Path) -> tuple[Model, Carried]:
         )
         firms = Carried(*(arrays[f"firms.{key}"] for key in Carried.__dataclass_fields__))
         return Model(made["beyond"], made.get("within"), memory, str(shape["uses"]), shape["card"]), firms
-    except (
-        KeyError,
-        OSError,
-        EOFError,
-        zipfile.BadZipFile,
-        json.JSONDecodeError,
-        UnicodeDecodeError,
-    ) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path.name} is no model: {error}") from error
 
 

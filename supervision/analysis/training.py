@@ -228,7 +228,10 @@ def train(
     if at is not None and (later := _later(of, at, figures["beyond"]["members"], rng)):
         figures["later"] = later
     enough = len(where) >= DECIDED_MIN
-    taken = enough and gain["beyond"].low > 0
+    known = figures["beyond"]["auc"]
+    taken = enough and gain["beyond"].low > 0 and known["low"] > 0.5
+    if "within" in made and figures["within"]["auc"]["value"] <= known["value"]:
+        del made["within"]
     card = _card(of, data, figures, taken=taken, enough=enough)
     memory = Memory(np.empty(0), np.empty(0), (), np.empty(0))
     if place is not None:
@@ -265,7 +268,7 @@ def _card(
     of: Lesson, data: Mapping[str, Any], figures: Mapping[str, Any], *, taken: bool, enough: bool
 ) -> dict[str, Any]:
     why = (
-        "the model is measured to be better than the label-free score: the interval of the difference lies above 0"
+        "the model is measured to be better than the label-free score and than chance, intervals included"
         if taken
         else "the model is not measured to be better than the label-free score"
         if enough
@@ -284,7 +287,8 @@ def _card(
         "limits": [
             "A probability is a lead, never a finding; it was learned from cases that somebody found.",
             "Figures hold for tenders of the same market and period; other markets need their own cases.",
-            "'within' reads confirmed cases around a tender in time; it is used only between the first and last of them.",
+            "'within' reads confirmed cases around a tender in time; it is used only between the first and last of them, "
+            "and only if it is measured to be better than 'beyond'.",
             "Records of firms raise the tenders of firms with confirmed cases; new rings are found by the other columns.",
         ],
     }

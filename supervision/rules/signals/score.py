@@ -6,8 +6,8 @@ A sum of ranks inside the market, each of which a supervisor can read by itself:
 - ``size``: a high mean price. Cartels go where the money is; on its own it says little.
 - ``estimate``: a high winning bid ÷ estimate, where there is an estimate. Lost competition, the strongest of all; beside it
   size counts fully, because a size that the estimate confirms is no artefact of the bids.
-- ``company``: the strongest past tie between two bidders, where bidders are named. Not a rank: below a tie of 0.4 it
-  counts in proportion, so a market without rings is ordered by its prices.
+- ``company``: the strongest past tie between two bidders, where bidders are named, above what is usual in the market. Not a
+  rank: it counts in proportion, so a market without rings is ordered by its prices.
 - ``neighbours``: the dispersion of the tenders around it in time, where no estimate says more and where permutation shows
   that neighbours resemble each other. Cartels last.
 
@@ -82,7 +82,7 @@ def score(
     if estimate_ratio is not None and np.mean(~np.isnan(estimate_ratio)) >= ESTIMATES_MIN:
         parts["estimate"] = share_below(estimate_ratio, market)
     if tie is not None:
-        parts["company"] = np.minimum(1.0, np.nan_to_num(tie) / TIE_FULL)
+        parts["company"] = _beyond_usual(np.nan_to_num(tie), market)
     table = WITH_ESTIMATE if "estimate" in parts else PRICES
     p = None
     if order is not None and "neighbours" in table:
@@ -93,6 +93,14 @@ def score(
     total = np.asarray(sum(weights[name] * value for name, value in parts.items()))
     everyone = np.zeros(len(total), dtype=np.int64)
     return Score(parts, weights, total, share_below(total, everyone), p)
+
+
+def _beyond_usual(tie: Floats, market: Ints) -> Floats:
+    """Ties above the median of their market, 1 at ``TIE_FULL`` above it: where few firms bid, everybody meets."""
+    usual = np.zeros(int(market.max(initial=-1)) + 1)
+    for one in np.unique(market):
+        usual[one] = np.median(tie[market == one])
+    return np.clip((tie - usual[market]) / TIE_FULL, 0.0, 1.0)
 
 
 def neighbours(value: Floats, market: Ints, order: Floats, rng: Generator) -> tuple[Floats, float]:
