@@ -133,6 +133,13 @@ def _money(case: Case, amount: Decimal, path: str) -> Money:
         raise Unreadable(f"case {case.name}, field {path}: at most two decimals") from None
 
 
+def _enum(case: Case, feature: object) -> list[object]:
+    values = _field(case, feature, "enum")
+    if not isinstance(values, list) or not values:
+        raise Unreadable(f"case {case.name}, field tender.features.enum: a list is needed")
+    return values
+
+
 def _quality(case: Case, bid: Mapping[str, Any], features: object) -> Quality:
     """The coefficient of a bid: k = 1 + Σ chosen / (1 − Σ greatest), or the divisor and addition it states."""
     plate = str(_field(case, bid, "id"))
@@ -147,10 +154,10 @@ def _quality(case: Case, bid: Mapping[str, Any], features: object) -> Quality:
         return Quality(plate)
     if not isinstance(features, list):
         raise Unreadable(f"case {case.name}, field tender.features: a list is needed")
-    most = sum(
-        (max(double(_number(case, e, "value")) for e in _field(case, f, "enum")) for f in features),
-        Fraction(0),
-    )
+    most = Fraction(0)
+    for feature in features:
+        # The greatest weights are added up as doubles are: each sum is rounded to the nearest double.
+        most = Fraction(float(most + max(double(_number(case, e, "value")) for e in _enum(case, feature))))
     chosen = sum((double(_number(case, p, "value")) for p in bid.get("parameters") or ()), Fraction(0))
     if most >= 1:
         raise Unreadable(f"case {case.name}, field tender.features: weights must add up to less than 1")

@@ -180,6 +180,14 @@ def without(path: str) -> dict[str, Any]:
         ([case(events=list(reversed(case()["events"])))], "field events"),
         ([case(events=[{**said(1, "a", "a", 1, ""), "amount": "x"}])], "field amount"),
         ([case(kind="meat")], "field tender.features"),
+        (
+            [case(kind="meat", tender={**case()["tender"], "features": [{"enum": []}]})],
+            "field tender.features.enum",
+        ),
+        (
+            [case(kind="meat", tender={**case()["tender"], "features": [{"enum": [{"value": 1}]}]})],
+            "less than 1",
+        ),
     ],
 )
 def test_what_cannot_be_read_names_case_and_field(judge: Any, text: str | list[Any], told: str) -> None:
@@ -200,3 +208,12 @@ def test_the_reference_cases_agree_in_every_verdict(capsys: pytest.CaptureFixtur
     assert cli.main(["auction", "judge", str(SHARED)]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["agrees"] for line in lines] == [True] * 36
+    checked = 0
+    for plain, line in zip(json.loads(SHARED.read_text("utf-8")), lines, strict=True):
+        expected = {one["bidder"]: one for one in plain["final_worst_to_best"]}
+        for one in line["ranking_worst_to_best"]:
+            assert one["date"] == expected[one["bidder"]]["date"]
+            if expected[one["bidder"]]["amount_features"] is not None:
+                assert one["counts_as"] == expected[one["bidder"]]["amount_features"]
+                checked += 1
+    assert checked > 0

@@ -167,7 +167,7 @@ BAD: list[tuple[Format, dict[str, Any], str]] = [
     (Format.BLIND_REVERSE, {"priority": Priority(PriorityMode.IN_SESSION)}, "priority"),
     (
         Format.OPEN_REVERSE,
-        {"visible": Visible(public_live=True, prices=PricesShown.PLATES)},
+        {"visible": Visible(public_live=True, prices=PricesShown.MASKED)},
         "visible.public_live",
     ),
     (Format.ASCENDING, {"visible": Visible(public_live=True)}, "visible.prices"),
