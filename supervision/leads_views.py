@@ -32,6 +32,7 @@ WORDS = {
     "outcome_word": words.outcome_word,
     "light_word": words.light_word,
     "import_word": words.import_word,
+    "fact_word": words.fact_word,
     "title_word": lambda code: words.about(code).title,
     "stage_word": stage_word,
 }
@@ -49,7 +50,7 @@ def leads_page() -> str:
             rows=queries.lead_queue(session, state=chosen),
             counts=queries.queue_counts(session),
             state=chosen,
-            states=[one.value for one in LeadState],
+            state_names=[one.value for one in LeadState],
             now=platform().outside.clock.now(),
             **WORDS,
         )

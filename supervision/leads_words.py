@@ -99,6 +99,58 @@ IMPORTS = {
     "device": marked("Authoring devices"),
 }
 """Kinds of imported traces."""
+FACTS = {
+    "hash": marked("Compared mark"),
+    "hashes": marked("Compared marks"),
+    "part": marked("Part"),
+    "seconds_apart": marked("Seconds apart"),
+    "hops": marked("Steps between accounts"),
+    "paid_by_it": marked("Paid from it"),
+    "same": marked("Equal properties"),
+    "share": marked("Share"),
+    "common": marked("Common word groups"),
+    "passage": marked("Longest common passage"),
+    "pairs": marked("Pairs compared"),
+    "z": marked("Robust z"),
+    "items": marked("Items compared"),
+    "equal": marked("Equal items"),
+    "near": marked("Items at the factor"),
+    "factor": marked("Factor"),
+    "sample": marked("Examples"),
+    "count": marked("How many"),
+    "errors": marked("Errors"),
+    "phrases": marked("Rare phrases"),
+    "reference": marked("Reference documents"),
+    "seen": marked("Found"),
+    "reasons": marked("Reasons"),
+    "persons": marked("Persons"),
+    "way": marked("Way"),
+    "steps": marked("Steps"),
+    "joint": marked("Bid together"),
+    "jaccard": marked("Jaccard"),
+    "lift": marked("Lift"),
+    "expected": marked("Expected by chance"),
+    "wins": marked("Wins of each"),
+    "lots": marked("Lots"),
+    "winners": marked("Winners in order"),
+    "value": marked("Value"),
+    "bids": marked("Bids"),
+    "apart": marked("Totals apart"),
+    "correlation": marked("Rank correlation"),
+    "software": marked("Program"),
+    "ids": marked("Identifiers"),
+    "pictures": marked("Picture marks"),
+    "signs": marked("Signs"),
+    "contact": marked("Contact"),
+    "took": marked("Took documents"),
+    "gone": marked("Stayed away"),
+    "alike": marked("Same kind"),
+    "entropy": marked("Evenness of winners"),
+    "related": marked("Related"),
+    "fen_more": marked("Dearer by (fen)"),
+    "where": marked("Where"),
+}
+"""Keys of raw facts."""
 TITLES = {
     "D-01": marked("One machine code in several bids"),
     "D-02": marked("Parts of one computer in several bids"),
@@ -207,6 +259,11 @@ def about(code: str) -> About:
         tuple(gettext(INNOCENT[one]) for one in innocent),
         gettext(REFUTES[refutes]),
     )
+
+
+def fact_word(key: str) -> str:
+    """What a key of raw evidence is called."""
+    return gettext(FACTS[key]) if key in FACTS else key
 
 
 def kind_word(kind: str) -> str:

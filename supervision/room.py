@@ -14,6 +14,7 @@ from supervision.actions.leads_traces import note_submission
 from supervision.award import bind_award
 from supervision.doors import views
 from supervision.leads_api import api
+from supervision.leads_promises import PROMISES
 from supervision.rights import RIGHTS
 from trading.facts import AwardLetterIssued, LotMoved
 
@@ -26,6 +27,7 @@ room = Room(
     blueprints=(views, api),
     rights=RIGHTS,
     listeners={AwardLetterIssued: (bind_award,), LotMoved: (bind_award,), BidCompleted: (note_submission,)},
+    promises=PROMISES,
     panels=(panels.proof, *leads_panels.PANELS),
     chores=(
         Chore("lights", timedelta(minutes=1), watch_lights),

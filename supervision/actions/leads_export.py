@@ -36,7 +36,9 @@ SENTENCE = "评分只用来排定核查先后，不是违法认定。当事人�
 def dossier(platform: Platform, session: Session, lead: Lead) -> dict[str, Any]:
     """The canonical body of a dossier: lead, firms, evidence with digests and log entries, questions, answers, end."""
     orgs = session.scalars(
-        sa.select(Organization).where(Organization.id.in_([UUID(one) for one in _firms(lead)]))
+        sa.select(Organization)
+        .where(Organization.id.in_([UUID(one) for one in _firms(lead)]))
+        .order_by(Organization.id)
     )
     entries = dict(
         session.execute(
@@ -56,7 +58,7 @@ def dossier(platform: Platform, session: Session, lead: Lead) -> dict[str, Any]:
         "risk": lead.risk,
         "shares": lead.shares,
         "opened_at": lead.opened_at,
-        "firms": {str(org.id): {"name": org.name, "uscc": org.uscc} for org in orgs},
+        "firms": [{"id": str(org.id), "name": org.name, "uscc": org.uscc} for org in orgs],
         "evidence": [
             {
                 "indicator": row.code,
@@ -110,7 +112,9 @@ def export_lead(platform: Platform, session: Session, lead: Lead) -> tuple[bytes
     manifest: dict[str, Any] = {
         "v": 1,
         "lead": lead.code,
-        "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
+        "files": [
+            {"name": name, "sha256": hashlib.sha256(data).hexdigest()} for name, data in sorted(files.items())
+        ],
     }
     signed = signatures.sign("lead-dossier", manifest, platform.platform_key)
     files["manifest.json"] = jcs.encode(manifest)
@@ -128,7 +132,7 @@ def dossier_pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]
     from supervision.leads_words import about
 
     digest = hashlib.sha256(encoded).hexdigest()
-    names = {key: org["name"] for key, org in body["firms"].items()}
+    names = {org["id"]: org["name"] for org in body["firms"]}
     sheet = Sheet(
         "围串标线索卷宗", subtitle=body["lead"], footer=f"Sunroad 阳光路 · {body['lead']} · SHA-256 {digest}"
     )
@@ -146,7 +150,7 @@ def dossier_pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]
     sheet.heading("涉及投标人")
     sheet.table(
         ["名称", "统一社会信用代码"],
-        [[one["name"], one["uscc"]] for one in body["firms"].values()],
+        [[one["name"], one["uscc"]] for one in body["firms"]],
         [110, 64],
     )
     sheet.heading("分数来源")

@@ -90,7 +90,8 @@ def test_a_pair_outside_the_lots_own_spread_is_noted() -> None:
 
 def test_a_hairs_breadth_above_very_even_pairs_is_no_outlier() -> None:
     form = prose(50, 3000)
-    texts = {name: form + prose(ord(name), 900 - (40 if name in "AB" else 0)) for name in "ABCDEF"}
+    texts = {name: form[place:] + prose(ord(name), 900) for place, name in enumerate("CDEF")}
+    texts |= {name: form + prose(ord(name), 860) + prose(99, 60) for name in "AB"}
 
     scores = robust_scores([pair.share for pair in similarities(texts, [])])
 
