@@ -87,6 +87,7 @@ def _serve_demo(args: argparse.Namespace) -> int:
     crew.start("hall", serving.hall(demo.settings))
     crew.start_web(serving.Web(demo.settings, host=HOST, port=port, threads=args.threads, workers=1))
     crew.start("custodians", _keepers(demo))
+    crew.start("traders", _traders(demo))
     if serving.wait_for(HOST, port):
         _welcome(demo)
     else:
@@ -121,6 +122,15 @@ def _keepers(demo: Demo):  # type: ignore[no-untyped-def]
         from simulation.keepers import run_keepers
 
         run_keepers(demo.settings, stop)
+
+    return run
+
+
+def _traders(demo: Demo):  # type: ignore[no-untyped-def]
+    def run(stop: threading.Event) -> None:
+        from simulation.traders import run_traders
+
+        run_traders(demo.settings, stop)
 
     return run
 

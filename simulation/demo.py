@@ -146,6 +146,7 @@ def fill(demo: Demo, now: datetime, out: TextIO) -> None:
     world.sequence()
     live = _live(Agenda(world, now, out))
     _keep_custodians(demo, world, live)
+    _equip_traders(demo, world)
     _drop_outbox(world)
     world.platform.database.dispose()
     demo.ready.write_text(json.dumps(_accounts(world)), "utf-8")
@@ -398,6 +399,18 @@ def _keep_custodians(demo: Demo, world: World, live: Sequence[Deal]) -> None:
                     CustodianState(folder, PASSPHRASE, _fixed(seed), cost=COST).new_seed(code)
         assert state.folder == folder
     (demo.folder / "custodians" / "tokens.json").write_text(json.dumps(tokens), "utf-8")
+
+
+def _equip_traders(demo: Demo, world: World) -> None:
+    """Give every bidder but the visitor's a token for the machine doors; see ``simulation.traders``."""
+    tokens = {}
+    for player in world.bidders[1:]:
+        with world.begin(player) as work:
+            _, token = identity.issue_token(
+                work, player.person_id, player.org_id, name="trader", scopes=("bid",), days=90
+            )
+        tokens[player.org_name] = token
+    (demo.folder / "traders.json").write_text(json.dumps(tokens), "utf-8")
 
 
 def _seat_owner(world: World, deal: Deal, x: int) -> Player:
