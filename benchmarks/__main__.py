@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import history, log, sealing, search
+from benchmarks import history, log, screens, sealing, search
 from benchmarks.report import Result, commit, machine, record
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
@@ -16,8 +16,9 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "proofs": log.proofs,
     "replay": history.run,
     "search": search.run,
+    "screens": screens.run,
 }
-ALL = ("sealing", "log", "replay", "search")
+ALL = ("sealing", "log", "replay", "search", "screens")
 
 
 def main(argv: list[str] | None = None) -> int:
