@@ -23,6 +23,7 @@ from typing import Any
 
 import structlog
 
+from kernel.errors import TooMany
 from kernel.live import frames, handshake, packets
 from kernel.live.channel import MESSAGE_BYTES_MAX
 from kernel.live.frames import framed
@@ -33,6 +34,14 @@ from kernel.outside import system_entropy
 log = structlog.get_logger("sunroad.live")
 
 FADING_SECONDS = 2.0
+WORK_MAX = 500
+FRESH_MAX = 2000
+"""Requests that have not become sockets yet; more are not even read."""
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    why: Exception
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class Engine:
         origins: frozenset[str],
         limits: Limits,
         now: Callable[[], datetime],
-        threads: int = 8,
+        threads: int = 4,
     ) -> None:
         from gevent import get_hub
 
@@ -97,7 +106,10 @@ class Engine:
         self._owed = 0
         self._woken = False
         self._thread = threading.get_ident()
+        # Two pools: commands that take long must not keep people from coming in.
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hall")
+        self._working = ThreadPoolExecutor(threads, thread_name_prefix="hall work")
+        self._at_work = 0
         self._wake = self.loop.async_()
         self._wake.start(self._drain)
         self._pulse = self.loop.timer(1.0, 1.0)
@@ -116,7 +128,12 @@ class Engine:
             self._woken = True
             self._wake.send()
 
-    def aside(self, deed: Callable[[], Any], then: Callable[[Any], object]) -> None:
+    def aside(
+        self,
+        deed: Callable[[], Any],
+        then: Callable[[Any], object],
+        pool: ThreadPoolExecutor | None = None,
+    ) -> None:
         """Do something that waits in a native thread; ``then`` gets its result in the loop. A bug is logged."""
 
         def done(future: Future[Any]) -> None:
@@ -129,7 +146,32 @@ class Engine:
                 self.post(then, future.result())
 
         with contextlib.suppress(RuntimeError):  # the pool is shut: we are ending
-            self._pool.submit(deed).add_done_callback(done)
+            (pool or self._pool).submit(deed).add_done_callback(done)
+
+    def work(self, deed: Callable[[], Any], then: Callable[[Any], object]) -> None:
+        """Do what somebody asked for in a native thread; called in the loop.
+
+        Raises:
+            TooMany: as many wait already as may.
+        """
+        if self._at_work >= WORK_MAX:
+            raise TooMany("too_many")
+        self._at_work += 1
+
+        def done(result: Any) -> None:
+            self._at_work -= 1
+            if isinstance(result, _Trouble):
+                log.error("live_mistake", exc_info=result.why)
+            else:
+                then(result)
+
+        def attempt() -> Any:
+            try:
+                return deed()
+            except Exception as why:  # counted and logged in the loop
+                return _Trouble(why)
+
+        self.aside(attempt, done, self._working)
 
     def send_soon(self, link: Link, frame: bytes) -> None:
         """Send to one socket, at once when this is the loop."""
@@ -261,7 +303,8 @@ class Engine:
             link.end(frames.GOING_AWAY, "the hall closes")
         for link in list(self._fading):
             link.close()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._pool, self._working):
+            pool.shutdown(wait=True, cancel_futures=True)
         self._wake.stop()
         self._wake.close()
 
@@ -349,6 +392,9 @@ class Engine:
                     log.error("hall_full", trouble=errno.errorcode[trouble.errno])
                     self._rest()
                 return
+            if len(self._fresh) >= FRESH_MAX:
+                taken.close()
+                continue
             taken.setblocking(False)
             self._next_slot = (self._next_slot + 1) % len(self._slots)
             sid = system_entropy(12).hex()

@@ -19,10 +19,11 @@ from flask_socketio import SocketIO
 
 from kernel.errors import NotNow, NotValid, Refusal, TooMany
 from kernel.facts import plain
+from kernel.identity import sessions
 from kernel.live import frames, packets, principals
 from kernel.live.bus import Bus
 from kernel.live.channel import NAMESPACE, Json, named, room_of, seat_room
-from kernel.live.door import Door, Telling, guarded, refused
+from kernel.live.door import OUR_MISTAKE, Door, Telling, guarded, refused
 from kernel.live.engine import Engine, Limits
 from kernel.live.frames import Violation, framed
 from kernel.live.handshake import Request
@@ -162,6 +163,9 @@ class LeanLive(Telling, SocketIO):  # type: ignore[misc]
             deed(self, link, message, packet.number, answer, recv_at)
         except Refusal as no:
             answer(refused(no, link.lang))
+        except Exception:  # a bug must not take the socket down; the log has its story
+            log.exception("live_mistake", sid=link.sid)
+            answer(OUR_MISTAKE)
 
     def _join(
         self, link: Link, message: Json, number: int | None, _answer: Answer, _recv_at: datetime
@@ -203,7 +207,7 @@ class LeanLive(Telling, SocketIO):  # type: ignore[misc]
                     link.lang,
                 )
 
-        self.engine.aside(run, answer)
+        self.engine.work(run, answer)
 
     def _leave(
         self, link: Link, message: Json, _number: int | None, answer: Answer, _recv_at: datetime
@@ -225,16 +229,29 @@ class LeanLive(Telling, SocketIO):  # type: ignore[misc]
     def check_sessions(self, links: list[Link]) -> None:
         """Cut whose session has ended or whose rights have changed; they may come back as what they are now."""
         ids = {link.actor.session_id for link in links if link.actor.session_id is not None}
-        if not ids:
+        machines = {link.head.authorization: link.actor for link in links if link.head.authorization}
+        if not ids and not machines:
             return
 
-        def compare(present: dict[Any, Actor]) -> None:
+        def look() -> tuple[dict[Any, Actor], dict[str, Actor]]:
+            found = {}
+            for words in machines:
+                known = sessions.from_token(self.platform, words.partition(" ")[2].strip())
+                if known is not None:
+                    found[words] = known.actor
+            return principals.by_sessions(self.platform, ids), found
+
+        def compare(present: tuple[dict[Any, Actor], dict[str, Actor]]) -> None:
+            people, tokens = present
             for link in links:
+                if not link.open or link.actor.is_anonymous:
+                    continue
                 session_id = link.actor.session_id
-                if link.open and session_id in ids and present.get(session_id) != link.actor:
+                now = people.get(session_id) if session_id else tokens.get(link.head.authorization)
+                if (session_id in ids or not session_id) and now != link.actor:
                     link.end(frames.POLICY, "session ended")
 
-        self.engine.aside(lambda: principals.by_sessions(self.platform, ids), compare)
+        self.engine.aside(look, compare)
 
 
 class _Hall(Engine):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from flask import request
 
+from kernel.errors import TooMany
 from kernel.live import frames, packets
 from kernel.live.channel import NAMESPACE
 from kernel.live.frames import framed
@@ -149,7 +150,7 @@ class LeanServer:
         answer: Callable[[Any], object],
     ) -> None:
         """Run the handler of an event in a thread; what it returns is the answer. Nothing happens without one."""
-        from kernel.live.door import OUR_MISTAKE
+        from kernel.live.door import OUR_MISTAKE, refused
 
         handler = self.handlers.get(namespace, {}).get(event)
         whole = self.namespaces.get(namespace)
@@ -172,9 +173,11 @@ class LeanServer:
             finally:
                 self._leaving.pop(link.sid, None)
 
-        self._live.engine.aside(
-            run, lambda said: answer(said if isinstance(said, dict) else {"answer": said})
-        )
+        try:
+            self._live.engine.work(run, answer)
+        except TooMany as no:
+            self._leaving.pop(link.sid, None)
+            answer(refused(no, link.lang))
 
 
 def _key(room: str, namespace: str | None) -> str:

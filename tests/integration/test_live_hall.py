@@ -16,12 +16,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 import websocket
 from sqlalchemy.orm import Session
 
 import app as composition
 from kernel import live
 from kernel.errors import NotFound, NotNow
+from kernel.identity.models import ApiToken
 from kernel.live import frames
 from kernel.live.engine import Limits
 from kernel.live.lean import LeanLive
@@ -76,6 +78,8 @@ def offer(
     sale.stamps.append(recv_at)
     if message.get("low"):
         raise NotNow("bids_still_open")
+    if message.get("bug"):
+        raise ZeroDivisionError
 
     def later() -> None:
         ack({"by": connection.seat_key, "price": message["price"]})
@@ -200,7 +204,16 @@ def test_a_machine_comes_in_by_its_token_without_an_origin(house: House, open_ha
     ws.recv()
     ws.send(f'42/live,1["join",{{"channel":"{NAME}"}}]')
     assert '"ok":true' in ws.recv()
-    ws.close()
+    check = lambda: open_hall.check_sessions(list(open_hall.engine.links.values()))  # noqa: E731
+    open_hall.engine.post(check)
+    ws.send('42/live,2["sync",{}]')
+    assert ws.recv().startswith("43/live,2")
+    with house.begin() as work:
+        work.session.execute(sa.update(ApiToken).values(revoked_at=work.now))
+    open_hall.engine.post(check)
+    opcode, data = ws.recv_data(control_frame=True)
+    assert (opcode, int.from_bytes(data[:2], "big")) == (websocket.ABNF.OPCODE_CLOSE, frames.POLICY)
+    ws.shutdown()
 
 
 def test_the_limit_of_connections_is_a_polite_no(house: House) -> None:
@@ -256,6 +269,14 @@ def test_a_refused_offer_says_why_in_the_persons_language(house: House, open_hal
     assert (problem["status"], problem["code"]) == (409, "bids_still_open")
     assert problem["title"] not in ("", "bids_still_open")
     assert sale.version == 0
+    browser.close()
+
+
+def test_a_bug_in_a_command_is_our_mistake_and_the_socket_lives_on(house: House, open_hall: LeanLive) -> None:
+    browser = Browser(port(open_hall), cookie_of(house, Role.BIDDER))
+    browser.join(NAME)
+    assert browser.do(NAME, "offer", bug=True)["problem"] == {"status": 500, "code": "our_mistake"}
+    assert browser.do(NAME, "offer", price=1)["ok"]
     browser.close()
 
 
