@@ -80,12 +80,13 @@ def _serve_demo(args: argparse.Namespace) -> int:
             print("the demonstration city could not be built; see above", file=sys.stderr)
             return 1
     crew = serving.Crew(folder / "log")
+    # The web first: a visitor waits for it alone.
+    crew.start_web(serving.Web(demo.settings, host=HOST, port=port, threads=args.threads, workers=1))
     for number in range(3):
         crew.start(f"witness {number + 1}", _witness(demo, number))
     for name in JOBS:
         crew.start(name, serving.job(demo.settings, name))
     crew.start("hall", serving.hall(demo.settings))
-    crew.start_web(serving.Web(demo.settings, host=HOST, port=port, threads=args.threads, workers=1))
     crew.start("custodians", _keepers(demo))
     crew.start("traders", _traders(demo))
     if serving.wait_for(HOST, port):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -203,37 +203,51 @@ def nobody_scores_who_left(session: Session, now: datetime) -> Iterable[Breach]:
     source="招标投标法 第三十七条",
 )
 def names_stay_secret(session: Session, now: datetime) -> Iterable[Breach]:
-    rows = session.execute(
+    people: dict[UUID, list[tuple[str, str]]] = {}
+    for tender_id, person_id, name in session.execute(
         sa.select(Panelist.tender_id, Panelist.person_id, Person.name)
         .join(Person, Person.id == Panelist.person_id)
         .where(Panelist.seat == "expert")
-    ).all()
-    members: dict[UUID, list[tuple[str, str]]] = {}
-    for tender_id, person_id, name in rows:
-        members.setdefault(tender_id, []).append((str(person_id), name))
-    for tender_id, people in members.items():
-        tender = session.get_one(Tender, tender_id)
-        # What was decided when a result went out counts: an upheld challenge may undo the award, not the notice.
-        decided = {
-            (str(letter.body["lot"]), letter.at)
-            for letter in session.scalars(
-                sa.select(FactRow).where(FactRow.tender == tender.code, FactRow.name == AwardLetterIssued.name)
-            )
-        }
-        panel = session.scalars(sa.select(Panel).where(Panel.tender_id == tender_id)).unique().one()
-        facts = session.scalars(
-            sa.select(FactRow).where(FactRow.tender == tender.code, FactRow.name.startswith("evaluation."))
+    ):
+        people.setdefault(tender_id, []).append((str(person_id), name))
+    codes: dict[str, UUID] = {}
+    for code, tender_id in session.execute(sa.select(Tender.code, Tender.id).where(Tender.id.in_(people))):
+        codes[code] = tender_id
+    for fact_id, code, body in session.execute(
+        sa.select(FactRow.id, FactRow.tender, FactRow.body).where(FactRow.name.startswith("evaluation."))
+    ):
+        if code in codes and not _texts(body).isdisjoint(key for key, _ in people[codes[code]]):
+            yield Breach(fact_id, "a public fact names a member")
+    yield from _named_in_notices(session, now, people)
+
+
+def _named_in_notices(
+    session: Session, now: datetime, people: Mapping[UUID, Sequence[tuple[str, str]]]
+) -> Iterable[Breach]:
+    # What was decided when a result went out counts: an upheld challenge may undo the award, not the notice.
+    decided = {
+        (str(body["lot"]), at)
+        for body, at in session.execute(
+            sa.select(FactRow.body, FactRow.at).where(FactRow.name == AwardLetterIssued.name)
         )
-        for fact in facts:
-            if any(person_id in _texts(fact.body) for person_id, _ in people):
-                yield Breach(fact.id, "a public fact names a member")
-        notices = session.scalars(sa.select(Notice).where(Notice.tender_id == tender_id)).unique()
-        for notice in notices:
-            told = notice.kind == "result" and (str(notice.lot_id), notice.published_at) in decided
-            texts = _texts({k: v for k, v in notice.body.items() if k != "contact"})
-            after_draw = notice.published_at >= (panel.formed_at or now)
-            if after_draw and not told and any(name in texts or key in texts for key, name in people):
-                yield Breach(notice.id, "a notice names a member")
+    }
+    notices = session.execute(
+        sa.select(
+            Notice.id,
+            Notice.tender_id,
+            Notice.lot_id,
+            Notice.kind,
+            Notice.published_at,
+            Notice.body,
+            Panel.formed_at,
+        ).join(Panel, Panel.tender_id == Notice.tender_id)
+    )
+    for notice_id, tender_id, lot_id, kind, published_at, body, formed_at in notices:
+        if published_at < (formed_at or now) or (kind == "result" and (str(lot_id), published_at) in decided):
+            continue
+        texts = _texts({k: v for k, v in body.items() if k != "contact"})
+        if any(name in texts or key in texts for key, name in people.get(tender_id, ())):
+            yield Breach(notice_id, "a notice names a member")
 
 
 def _texts(value: Any) -> set[str]:
