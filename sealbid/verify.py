@@ -9,7 +9,7 @@ Source: sealing specification §8 (evidence package), §13.
 from collections.abc import Callable
 from pathlib import Path
 
-from sealbid import jcs, signatures, verify_award, verify_bids, verify_log, verify_opening
+from sealbid import jcs, signatures, verify_auction, verify_award, verify_bids, verify_log, verify_opening
 from sealbid.case import Case, Report, read_case
 from sealbid.errors import SealError
 from sealbid.evidence import MANIFEST, SIGNATURE, SIGNATURE_TYPE, Evidence
@@ -22,6 +22,7 @@ GROUPS: tuple[tuple[str, Callable[[Case, Report], None]], ...] = (
     ("bids and closing", verify_bids.check_bids),
     ("opening", verify_opening.check_opening),
     ("draws", verify_award.check_draws),
+    ("auctions", verify_auction.check_auctions),
     ("award", verify_award.check_award),
     ("receipts and documents", verify_bids.check_receipts_and_documents),
 )

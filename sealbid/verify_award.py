@@ -8,7 +8,7 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-from sealbid import draw, jcs
+from sealbid import draw, jcs, verify_auction
 from sealbid.case import Case, Report
 from sealbid.errors import SealError
 from sealbid.evidence import AWARD
@@ -72,6 +72,11 @@ def check_award(case: Case, report: Report) -> None:
     report.ok("award.json is the logged award", f"{len(award['lots'])} lot(s)")
     for lot in award["lots"]:
         name = f"lot {lot.get('lot')}" if isinstance(lot, dict) else "lot"
+        if isinstance(lot, dict) and lot.get("method") == verify_auction.METHOD:
+            report.check(
+                f"{name}: award is the auction's result", partial(verify_auction.require_award, case, lot)
+            )
+            continue
         report.check(f"{name}: inputs are the opened bids", partial(_require_inputs, case, lot))
         report.check(f"{name}: scores are those of the sheets", partial(_require_sheets, case, lot))
         report.check(f"{name}: parameters are those drawn", partial(_require_drawn, case, lot))

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from bidding.auction_facts import AuctionSettled
 from bidding.models import CoefficientDraw
+from bidding.models_auction import Auction
 from evaluation.models import EvaluationReport
 from kernel.facts import plain
 from kernel.work import Work
@@ -35,6 +38,8 @@ def award_document(session: Session, tender: Tender) -> Json | None:
 
 def _lot_entry(session: Session, lot: Lot) -> Json:
     assert lot.outcome is not None
+    if "auction" in lot.outcome:
+        return _auction_entry(session, lot)
     report = session.scalars(
         sa.select(EvaluationReport).where(
             EvaluationReport.lot_id == lot.id, EvaluationReport.digest == lot.outcome["report"]
@@ -52,16 +57,40 @@ def _lot_entry(session: Session, lot: Lot) -> Json:
     return found
 
 
+def _auction_entry(session: Session, lot: Lot) -> Json:
+    """A lot that an auction decided: its result by plates, as the published journal has it."""
+    assert lot.outcome is not None
+    auction = session.get_one(Auction, UUID(lot.outcome["auction"]))
+    entry: Json = {
+        "lot": str(lot.number),
+        "method": "auction",
+        "auction": str(auction.id),
+        "journal": auction.journal_sha256,
+        "winner": lot.outcome["plate"],
+        "price": lot.outcome["price"],
+    }
+    if lot.outcome.get("reason"):
+        entry["decision"] = lot.outcome["reason"]
+    found = plain(entry)
+    assert isinstance(found, dict)
+    return found
+
+
 def award_digest(document: Json) -> str:
     """Hex SHA-256 of the document's canonical bytes: what the log names."""
     return hashlib.sha256(jcs.encode(document)).hexdigest()
 
 
-def bind_award(work: Work, fact: AwardLetterIssued | LotMoved) -> None:
+def bind_award(work: Work, fact: AwardLetterIssued | LotMoved | AuctionSettled) -> None:
     """Log the digest of the award as soon as the last lot of a tender is finished (a listener)."""
     if isinstance(fact, LotMoved) and fact.move not in (Move.FAIL, Move.TERMINATE):
         return
-    tender = work.session.get_one(Tender, fact.subject)
+    tender_id = (
+        work.session.get_one(Auction, fact.subject).tender_id
+        if isinstance(fact, AuctionSettled)
+        else fact.subject
+    )
+    tender = work.session.get_one(Tender, tender_id)
     if any(lot.stage not in DONE for lot in tender.lots):
         return
     document = award_document(work.session, tender)

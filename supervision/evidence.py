@@ -17,6 +17,8 @@ from bidding.actions.closing import opening_of
 from bidding.actions.custody import newest_policy, seats_of
 from bidding.actions.submission import block_key
 from bidding.models import Bid, BidderSecret, OpenedPart, Opening, Release
+from bidding.models_auction import Auction
+from bidding.queries_auction import journal_of
 from evaluation.models import EvaluationReport
 from kernel import documents
 from kernel.errors import NotFound, NotNow
@@ -227,6 +229,10 @@ def _documents(
     blobs = platform.outside.blobs
     if opening is not None and opening.record_sha256:
         found["opening-record.pdf"] = documents.load(blobs, opening.record_sha256)
+    for auction in session.scalars(sa.select(Auction).where(Auction.tender_id == tender.id)):
+        if auction.journal_sha256:
+            lot = session.get_one(Lot, auction.lot_id)
+            found[f"auction-lot-{lot.number}-r{auction.round}.json"] = journal_of(session, auction.id)
     if not whole:
         return found  # reports stay with the panel and the buyer until the award
     reports = session.execute(

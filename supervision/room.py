@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from bidding.auction_facts import AuctionSettled
 from bidding.facts import BidCompleted
 from kernel.rights import Role
 from kernel.room import Chore, NavEntry, Room
@@ -26,7 +27,12 @@ room = Room(
     "supervision",
     blueprints=(views, api),
     rights=RIGHTS,
-    listeners={AwardLetterIssued: (bind_award,), LotMoved: (bind_award,), BidCompleted: (note_submission,)},
+    listeners={
+        AwardLetterIssued: (bind_award,),
+        AuctionSettled: (bind_award,),
+        LotMoved: (bind_award,),
+        BidCompleted: (note_submission,),
+    },
     promises=PROMISES,
     panels=(panels.proof, *leads_panels.PANELS),
     chores=(

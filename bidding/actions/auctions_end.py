@@ -14,6 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from bidding import auction_facts as facts
+from bidding.actions.auctions_write import hold
 from bidding.hall_core import journal
 from bidding.hall_core.journal import Line
 from bidding.hall_core.rooms import Room
@@ -225,8 +226,8 @@ def confirm_result(work: Work, auction_id: UUID, *, rejected: Mapping[str, str] 
 
     Source: rules §4.8, §2.5; 拍卖法 第五十一条 (the highest offer, once confirmed, buys).
     """
-    auction = work.lock(Auction, auction_id)
-    lot, tender = work.lock(Lot, auction.lot_id), work.session.get_one(Tender, auction.tender_id)
+    tender, auction = hold(work, auction_id)
+    lot = work.lock(Lot, auction.lot_id)
     work.require(AUCTION_HOST, tender)
     if auction.stage is not AuctionStage.SOLD or auction.result is None:
         raise NotNow("auction_not_over", source="rules §4.3 A-11", stage=auction.stage)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from bidding import auction_facts as facts
 from bidding.actions.auctions_end import conclude
-from bidding.actions.auctions_write import append, write
+from bidding.actions.auctions_write import append, hold, write
 from bidding.hall_core import rooms
 from bidding.hall_core.core import lost
 from bidding.hall_core.draft import GRACE, Draft, event_of, next_moment
@@ -41,6 +41,7 @@ every offer would tell when others bid. Where the notice shows all offers, only 
 LONG = 2000
 """At most so many anchors over the printed length of an auction: days are anchored less often than minutes."""
 PLATFORM_REASONS = frozenset({"failover", "storage"})
+_ANCHORED_AT = sa.select(HEADS.c.anchored_at).where(HEADS.c.id == sa.bindparam("auction_id"))
 LIVING = (AuctionStage.PRINTED, AuctionStage.LIVE)
 
 
@@ -53,6 +54,7 @@ def keep_moment(work: Work, auction_id: UUID) -> None:
         NotNow: ``hall_keeps_it`` while the owner is alive and not late, ``moment_not_due`` before the moment.
     """
     work.require(AUCTION_KEEP)
+    hold(work, auction_id)
     work.session.flush()
     owner, alive_at = rooms.owner_of(work.session.connection(), auction_id)
 
@@ -74,12 +76,12 @@ def keep_moment(work: Work, auction_id: UUID) -> None:
 
 def follow(work: Work, auction_id: UUID) -> Auction:
     """Bring an auction's row, its lot and the log up to what its journal says. Again changes nothing."""
-    auction = work.lock(Auction, auction_id)
+    tender, auction = hold(work, auction_id)
     work.session.flush()
     room, lines = rooms.load(work.session.connection(), auction_id, lock=True)
     if auction.stage not in (*LIVING, AuctionStage.SETTLING):
         return auction
-    tender, lot = work.session.get_one(Tender, auction.tender_id), work.session.get_one(Lot, auction.lot_id)
+    lot = work.session.get_one(Lot, auction.lot_id)
     _note_outages(work, auction, tender, room, lines)
     if auction.stage is AuctionStage.PRINTED and room.state.starts_at is not None:
         _note_start(work, auction, tender, lot, room)
@@ -192,12 +194,13 @@ def resume_auction(work: Work, auction_id: UUID, resumes_at: datetime | None = N
 
 
 def _require_stop(work: Work, auction_id: UUID) -> None:
-    auction = work.lock(Auction, auction_id)
-    work.require(AUCTION_STOP, work.session.get_one(Tender, auction.tender_id))
+    tender, _ = hold(work, auction_id)
+    work.require(AUCTION_STOP, tender)
 
 
 def cancel_auction(work: Work, auction: Auction, *, reason: str) -> None:
     """Call an auction off, because its tender ended."""
+    hold(work, auction.id)
     append(work, auction.id, [events.Cancelled(reason[:500])])
     follow(work, auction.id)
 
@@ -285,10 +288,16 @@ def anchor_journals(platform: Platform) -> int:
     if not due:
         return 0
     with platform.begin(SYSTEM) as work:
-        for auction_id in due:
+        made = 0
+        for auction_id in sorted(due):
             auction = work.lock(Auction, auction_id)
-            anchor(work, auction, work.session.get_one(Tender, auction.tender_id), beat=True)
-    return len(due)
+            at = work.session.connection().scalar(_ANCHORED_AT, {"auction_id": auction_id})
+            if at is None or work.now - at >= beat_of(
+                rooms.terms_of(auction)
+            ):  # another timekeeper was not faster
+                tender = work.session.get_one(Tender, auction.tender_id)
+                made += anchor(work, auction, tender, beat=True) is not None
+    return made
 
 
 def _wants_anchor(

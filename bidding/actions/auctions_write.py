@@ -10,13 +10,30 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+import sqlalchemy as sa
+
 from bidding.hall_core import journal, rooms
 from bidding.hall_core.draft import Draft
 from bidding.hall_core.registry import hall_of
 from bidding.hall_core.rooms import Room
+from bidding.models_auction import Auction
 from bidding.rules.auction.events import Event
 from bidding.rules.auction.state import State
+from kernel.errors import NotFound
 from kernel.work import Work
+from trading.models import Tender
+
+
+def hold(work: Work, auction_id: UUID) -> tuple[Tender, Auction]:
+    """Lock an auction with its tender, always in this order and before its head: facts are numbered within both.
+
+    Raises:
+        NotFound: no such auction.
+    """
+    tender_id = work.session.scalar(sa.select(Auction.tender_id).where(Auction.id == auction_id))
+    if tender_id is None:
+        raise NotFound("not_found", thing="auction", id=str(auction_id))
+    return work.lock(Tender, tender_id), work.lock(Auction, auction_id)
 
 
 def write(work: Work, auction_id: UUID, deed: Callable[[Draft, datetime], None]) -> tuple[Room, State]:

@@ -1,7 +1,7 @@
 """A hall of its own process, killed by the race test: takes offers from lines of its standard input.
 
-Started as ``python hall_process.py FOLDER URL NAME OFFSET`` with the offset of its clock in seconds.
-A line is JSON ``{"take": id}`` or
+Started as ``python hall_process.py FOLDER URL NAME``; the first line of its input is the offset of its clock in
+seconds. Every other line is JSON ``{"take": id}`` or
 ``{"offer": id, "plate", "amount" (fen), "key"}``; every answer is a line of JSON with the key.
 """
 
@@ -14,6 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+import structlog
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
@@ -47,7 +49,11 @@ def platform_at(folder: Path, url: str, offset: float) -> Platform:
 
 def main() -> None:
     """Serve until the input ends, or until somebody kills us."""
-    folder, url, name, offset = Path(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
+    folder, url, name = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    sys.stdout.write('{"taken": "ready"}\n')
+    sys.stdout.flush()
+    offset = float(sys.stdin.readline())
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     platform = platform_at(folder, url, offset)
     core = HallCore(platform, name=name, following=follow_now)
     core.start()

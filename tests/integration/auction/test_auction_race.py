@@ -52,7 +52,6 @@ class Child:
             str(race.folder),
             race.url,
             name,
-            str(race.offset),
         ]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -73,6 +72,11 @@ class Child:
                 self.taken.add(told["taken"])
             else:
                 self.race.answered(told)
+
+    def set_clock(self, offset: float) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{offset}\n")
+        self.process.stdin.flush()
 
     def tell(self, **told: Any) -> None:
         """Send one line; a dead process hears nothing."""
@@ -111,9 +115,7 @@ class Race:
 
     def __init__(self, sale: Sale, folder: Path, url: str) -> None:
         self.sale, self.folder, self.url = sale, folder, url
-        self.offset = (sale.closes_at - timedelta(seconds=15) - datetime.now(UTC)).total_seconds()
-        self.platform = platform_at(folder, url, self.offset)
-        with self.platform.read() as session:
+        with sale.house.read() as session:
             self.ids = list(session.scalars(sa.select(Auction.id).order_by(Auction.id)))
         self.receipts: dict[str, str] = {}
         self.refused: dict[str, str] = {}
@@ -171,13 +173,21 @@ class Race:
             )
         return not left
 
+    offset: float
+    platform: Platform
+
     def run(self, coin: random.Random) -> int:
         """Returns how many halls were killed."""
         halls = [Child(self, "hall-0"), Child(self, "hall-1")]
+        self._wait(lambda: all("ready" in one.taken for one in halls))
+        self.offset = (self.sale.closes_at - timedelta(seconds=4) - datetime.now(UTC)).total_seconds()
+        self.platform = platform_at(self.folder, self.url, self.offset)
+        for child in halls:
+            child.set_clock(self.offset)
         for place, auction_id in enumerate(self.ids):
             self.owner[auction_id] = halls[place % 2]
             halls[place % 2].tell(take=str(auction_id))
-        self._wait(lambda: sum(len(one.taken) for one in halls) == len(self.ids))
+        self._wait(lambda: sum(len(one.taken) - 1 for one in halls) == len(self.ids))
         second = platform_at(self.folder, self.url, self.offset)
         threads = [threading.Thread(target=self.bid, args=(number,)) for number in range(BIDDERS)]
         threads += [threading.Thread(target=self.keep_time, args=(one,)) for one in (self.platform, second)]
@@ -201,6 +211,9 @@ class Race:
         second.database.dispose()
         return kills
 
+    def close(self) -> None:
+        self.platform.database.dispose()
+
     def _kill(self, halls: list[Child], place: int, name: str) -> None:
         """Kill a hall; the other one takes its auctions over at once, and a new one stands by."""
         dead, alive = halls[place], halls[1 - place]
@@ -209,9 +222,10 @@ class Race:
             self.owner[auction_id] = alive
             alive.tell(take=str(auction_id))
         halls[place] = Child(self, name)
+        halls[place].set_clock(self.offset)
 
     def _wait(self, done: Callable[[], bool]) -> None:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while not done() and time.monotonic() < until:
             time.sleep(0.05)
         assert done()
@@ -234,7 +248,7 @@ def race(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Race]:
             auctions_write.append(work, auction_id, [events.Admit(plate) for plate in PLATES])
     made = Race(sale, tmp_path, house.settings.database_url)
     yield made
-    made.platform.database.dispose()
+    made.close()
     house.close()
 
 
