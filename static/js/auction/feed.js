@@ -21,11 +21,10 @@ export class Feed {
     const mine = own?.own ?? [];
     const told = new Set(mine.map((one) => `${one.at} ${one.amount}`));
     const lines = [
-      ...state.list.filter((one) => !(one.plate === this.room.plate && this.room.plate) && !told.has(`${one.at} ${one.amount}`)).map((one) => ({ at: one.at, offer: one })),
+      ...(state.list.length ? state.list : (this.room.bests ?? [])).filter((one) => !(one.plate === this.room.plate && this.room.plate) && !told.has(`${one.at} ${one.amount}`)).map((one) => ({ at: one.at, offer: one })),
       ...mine.map((one) => ({ at: one.at, mine: one })),
     ].sort((a, b) => (a.at < b.at ? -1 : 1));
     for (const line of lines.slice(-KEPT)) line.mine ? this.mine(line.mine) : this.offer(line.offer);
-    if (!state.list.length && state.best && !told.has(`${state.best.at} ${state.best.amount}`)) this.offer(state.best);
     show($("feed-none"), !this.place.children.length);
     requestAnimationFrame(() => this.place.setAttribute("aria-live", "polite"));
   }
@@ -56,11 +55,13 @@ export class Feed {
     const lead = this.best === null || better(terms, price, this.best);
     if (lead) this.best = price;
     const text = one.plate ? fill(words.offer_of, { plate: one.plate, price: unit.text(price) }) : fill(lead ? words.new_best : words.offer_some, { price: unit.text(price) });
-    this.line(one.at, "gavel", text);
+    this.line(one.at, "gavel", text).dataset.offer = `${one.at} ${one.amount}`;
   }
 
   mine(one) {
     const { terms, unit, words } = this.room;
+    // The news of a best price may have come before the word that it is one's own.
+    this.place.querySelector(`[data-offer="${one.at} ${one.amount}"]`)?.remove();
     const price = one.amount ? amount(one.amount) : null;
     if (price !== null && one.kind !== "sealed" && (this.best === null || better(terms, price, this.best))) this.best = price;
     const name = { limit: "mine_limit", match: "mine_match", sealed: "mine_sealed" }[one.kind] ?? "mine";

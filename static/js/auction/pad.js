@@ -27,7 +27,7 @@ export class Pad {
     for (const [at, button] of [...$("steps").children].entries()) button.addEventListener("click", () => this.choose(at));
     $("keys").addEventListener("click", ({ target }) => this.press(target.closest("button")?.dataset.key));
     $("review").addEventListener("click", () => this.review());
-    $("confirm-yes").addEventListener("click", () => this.confirm());
+    $("confirm-yes").addEventListener("click", (event) => this.confirm(event));
     $("confirm-no").addEventListener("click", () => this.cancel());
     // A held Enter must not confirm what it reviewed.
     $("confirm-yes").addEventListener("keydown", (event) => event.repeat && event.preventDefault());
@@ -238,9 +238,10 @@ export class Pad {
     if (focus) $("review").disabled ? this.input.focus() : $("review").focus();
   }
 
-  async confirm() {
-    // A key that is still held down from the review must not confirm as well.
-    if (this.phase !== "confirm" || $("confirm-yes").disabled || performance.now() - this.opened < 250) return;
+  async confirm(event) {
+    // Neither the second half of a double click nor a key still held down from the review may confirm as well.
+    const early = event.detail === 0 && performance.now() - this.opened < 250;
+    if (this.phase !== "confirm" || $("confirm-yes").disabled || early || event.detail > 1) return;
     clearTimeout(this.timer);
     this.phase = "sending";
     const { words } = this.room;

@@ -18,7 +18,6 @@ const room = {
   state: given.state ?? EMPTY,
   unit: new Unit(given.unit, given.unit_word),
   receipts: new Map(),
-  bests: [],
   connected: false,
   now: () => now() ?? Date.now(),
   instant: () => new Date(room.now()).toISOString(),
@@ -28,14 +27,31 @@ const room = {
     feed.chips();
   },
 };
+// What this window has seen of the best price is kept over a reload; the server does not tell it again.
+const TRAIL = `auction-trail ${given.channel}`;
+try {
+  room.bests = JSON.parse(sessionStorage.getItem(TRAIL) ?? "[]");
+} catch {
+  room.bests = [];
+}
+room.followed = given.state?.stage === "waiting" || room.bests.length > 0;
+function seen(best) {
+  if (!best?.amount || room.bests.at(-1)?.at === best.at) return;
+  room.bests = [...room.bests, { at: best.at, amount: best.amount }].slice(-500);
+  try {
+    sessionStorage.setItem(TRAIL, JSON.stringify(room.bests));
+  } catch {
+    // storage is switched off: the line begins anew after a reload
+  }
+}
 room.limits = given.limits.map(({ name, amount: text }) => ({ name, value: amount(text) }));
-if (room.state.best) room.bests.push(room.state.best);
+seen(room.state.best);
 const feed = new Feed(room, $("feed"));
 const hears = {
   state(state, own) {
     room.state = state;
     if (own) room.own = own;
-    if (state.best && room.bests.at(-1)?.amount !== state.best.amount) room.bests.push(state.best);
+    seen(state.best);
     feed.whole(room.state, room.own);
     refresh();
   },
@@ -48,7 +64,7 @@ const hears = {
   news(news) {
     const before = room.state;
     room.state = merged(before, news);
-    if (news.best) room.bests.push(news.best);
+    seen(news.best);
     feed.news(before, room.state, news, room.own);
     aloud(before, news);
     refresh();
@@ -177,7 +193,7 @@ function plot() {
   const until = OVER.has(state.stage) ? last : Math.max(at, last);
   const from = state.stage === "waiting" ? start : first;
   const opening = amount(terms.start);
-  if (opening !== null && terms.visible.best && best.length) best.unshift([from, opening]);
+  if (opening !== null && best.length && (room.followed || state.list.length)) best.unshift([from, opening]);
   const long = until - from > 86_400_000;
   draw($("plot"), { best, mine, limits: room.limits, from, until: until + Math.max((until - from) * 0.04, 1000), now: OVER.has(state.stage) ? last : Math.min(at, until), digits: (fen) => unit.digits(fen), minute: (when, every) => (every < 60_000 ? time(when) : long ? date(when) : minute(when)) });
   const details = $("plot-table");
@@ -195,12 +211,13 @@ function network(state, delay) {
   say($("net-delay"), delay === null ? "—" : `${Math.round(delay)} ms`);
   const measured = offset();
   const far = measured === null ? 0 : Math.abs(measured.ahead);
-  const size = far < 10_000 ? `${Math.round(far)} ± ${Math.max(1, Math.round(measured?.error ?? 0))} ms` : `${far < 600_000 ? (far / 1000).toFixed(1) : `> ${Math.floor(far / 60_000) * 60}`} s`;
+  const error = Math.max(1, Math.round(measured?.error ?? 0));
+  const size = far < 10_000 ? `${Math.round(far)} ± ${error} ms` : `${Math.min(far / 1000, 9999).toFixed(1)} s`;
   say($("net-offset"), measured === null || state === "lost" ? "—" : `${measured.ahead < 0 ? "−" : "+"}${size}`);
   say($("net-beat"), $("net-beat").dataset[state === "slow" ? "good" : state] ?? "");
   const slow = delay !== null && delay > 500;
   const skewed = measured !== null && Math.abs(measured.ahead) > Math.max(1000, 2 * measured.error);
-  const text = slow ? fill(room.words.slow, { ms: Math.round(delay) }) : skewed ? fill(room.words.skewed, { s: Math.abs(measured.ahead / 1000).toFixed(1) }) : "";
+  const text = slow ? fill(room.words.slow, { ms: Math.round(delay) }) : skewed ? fill(room.words.skewed, { s: far > 9_999_000 ? "> 9999" : (far / 1000).toFixed(1) }) : "";
   const place = $("net-warning");
   show(place, Boolean(text));
   if (text && place.dataset.said !== text) place.replaceChildren(notice("y", text));

@@ -50,7 +50,7 @@ export function drawPrice(room) {
   const best = amount(state.best?.amount);
   const last = amount(lastOf(own)?.amount);
   const start = amount(terms.ceiling ?? terms.start);
-  const shown = terms.visible.best || (best !== null && room.role !== "bidder");
+  const shown = room.role === "bidder" ? terms.visible.best || best !== null : terms.visible.public_live || OVER.has(state.stage);
   const main = shown ? best : last;
   const clock = amount(state.special?.price ?? null);
   const figure = clock ?? main;

@@ -1,0 +1,452 @@
+"""Five windows play two auctions in a real browser: three bidders, a supervisor and somebody who only watches.
+
+A blind reverse auction (F2) and a listing with a limited-time round (F4), with an extension, a network that is cut, a
+standing limit that offers meanwhile, a clock that is stopped, and the replay from the published journal at the end.
+
+Source: issue "The live auction hall", end to end; rules §4.2, §4.4, §4.5, §4.7; design §05.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from werkzeug.serving import make_server
+
+import tests.support.house as houses
+from bidding.actions import auctions
+from bidding.rules.auction import Format
+from bidding.rules.auction.terms import Extension, ExtensionMode, LimitMode, Listing, Outage, Step, Trigger
+from kernel.clock import VirtualClock
+from kernel.identity.models import Person
+from kernel.jobs import do_chores
+from kernel.ledger import sequencer
+from kernel.money import Money
+from kernel.rights import Role
+from tests.integration.auction.sale import Sale
+from tests.support.browser import LAYOUT_RULES, NARROW, WIDE, Visitor, left_over
+from tests.support.city import Quiet
+from tests.support.house import House
+
+
+class WalkingClock(VirtualClock):
+    """A clock of tests that also walks by itself, one second a second."""
+
+    def __init__(self, start: datetime) -> None:
+        super().__init__(start)
+        self._mark = time.monotonic()
+        self._guard = threading.Lock()
+
+    def now(self) -> datetime:
+        with self._guard:
+            return self._now + timedelta(seconds=time.monotonic() - self._mark)
+
+    def move(self, to: datetime) -> None:
+        here = self.now()
+        with self._guard:
+            self._now, self._mark = max(to, here), time.monotonic()
+
+    def tick(self, delta: timedelta) -> datetime:
+        self.move(self.now() + delta)
+        return self.now()
+
+
+class Stage:
+    """A house behind an address, with everybody who works beside the web, and the windows of a story."""
+
+    def __init__(self, folder: Path, browser: Browser) -> None:
+        self.browser = browser
+        self.server = make_server(
+            "127.0.0.1",
+            0,
+            lambda environ, start: self.house.app(environ, start),  # noqa: PLW0108 - made later
+            threaded=True,
+            request_handler=Quiet,
+        )
+        self.server.daemon_threads = True
+        self.url = f"http://localhost:{self.server.server_port}"
+        self.house = House(folder, csrf=True, base_url=self.url)
+        self.windows: list[Visitor] = []
+        self._stop = threading.Event()
+        self._jobs = threading.Thread(target=self._work, daemon=True)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        hall = self.house.platform.live
+        hall._sweep.start()  # type: ignore[union-attr] - off in tests unless asked for
+        hall.owners.keep(hall.joined)  # type: ignore[union-attr]
+        self._jobs.start()
+
+    def _work(self) -> None:
+        """Chores and the sequencer. Not the timekeeper: a clock moved by hand looks like a hall that fell silent."""
+        done: dict[str, datetime] = {}
+        while not self._stop.wait(0.4):
+            do_chores(self.house.platform, done)
+            sequencer.sequence(self.house.platform)
+
+    def publish(self, sale: Sale) -> Sale:
+        """The notice goes out by the platform's own actions; test clients carry no page's token."""
+        before = self.house.app.before_request_funcs[None]
+        guards = [one for one in before if one.__name__ == "no_forgery"]
+        for guard in guards:
+            before.remove(guard)
+        sale.publish()
+        before.extend(guards)
+        return sale
+
+    def window(
+        self, person: Person | None, *, lang: str = "zh-CN", size: tuple[int, int] = WIDE, dark: bool = False
+    ) -> Page:
+        visitor = Visitor(self.browser, self.url, lang=lang, size=size, timezone_id="Asia/Shanghai")
+        cookies = [{"name": "lang", "value": lang, "url": self.url}]
+        if person is not None:
+            found = self.house.client(person).get_cookie("sunroad")
+            assert found is not None
+            cookies.append({"name": "sunroad", "value": found.value, "url": self.url})
+        visitor.context.add_cookies(cookies)  # type: ignore[arg-type]
+        if dark:
+            visitor.context.add_init_script("localStorage.setItem('sr-theme', 'dark')")
+        self.windows.append(visitor)
+        return visitor.page
+
+    def visitor(self, page: Page) -> Visitor:
+        return next(one for one in self.windows if one.page is page)
+
+    def near(self, sale: Sale) -> None:
+        """Shortly before the start: sessions would not outlive the weeks of the notice."""
+        self.house.clock.move(sale.closes_at - timedelta(seconds=40))
+
+    def troubles(self) -> list[str]:
+        return [trouble for one in self.windows for trouble in one.troubles]
+
+    def moves_to(self, instant: datetime) -> None:
+        self.house.clock.move(instant)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._jobs.join(10)
+        for one in self.windows:
+            one.close()
+        from bidding.auction_live import close_hall
+
+        close_hall(self.house.platform)
+        self.server.shutdown()
+        self.server.server_close()
+        self.house.close()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setattr(houses, "VirtualClock", WalkingClock)
+    found = Stage(tmp_path, browser)
+    yield found
+    found.close()
+
+
+def plate_of(sale: Sale, person: Person) -> str:
+    actor = sale.actor(person)
+    with sale.house.read() as session:
+        seat = auctions.seat_of(session, sale.auction().id, actor.org_id)
+    assert seat is not None
+    return seat.plate
+
+
+def offer(page: Page, step: int) -> str:
+    """By keyboard alone: choose a step, review, confirm; hands back what was confirmed."""
+    page.locator("body").click(position={"x": 5, "y": 5})
+    page.keyboard.press(str(step))
+    page.keyboard.press("Enter")
+    expect(page.locator("#confirm")).to_be_visible()
+    figure = page.locator("#confirm-digits").inner_text()
+    page.wait_for_timeout(300)
+    page.keyboard.press("Enter")
+    expect(page.locator("#answer .sr-notice-g")).to_contain_text(figure)
+    return figure
+
+
+def typed(page: Page, amount: str) -> None:
+    """Type an amount and review it."""
+    page.locator("#amount").fill(amount)
+    page.locator("#review").click()
+    expect(page.locator("#confirm")).to_be_visible()
+
+
+def in_room(page: Page, auction: UUID) -> None:
+    page.goto(f"/auctions/{auction}")
+    expect(page.locator("[data-sr-net]")).to_have_attribute("data-state", "good")
+
+
+def clean(stage: Stage, page: Page, rules: Any = None) -> None:
+    """No accessibility finding, nothing wider than the window, no words in the other language."""
+    visitor = stage.visitor(page)
+    assert visitor.axe(*([rules] if rules else [])) == []
+    look = visitor.look()
+    assert look["wide"] <= 0, look["outside"]
+    assert look["unlabelled"] == []
+    names = frozenset({"SHA-256", *(one for one in look["texts"] if "SR20" in one)})
+    assert left_over(look["texts"], look["lang"], names) == []
+
+
+def fits(page: Page) -> None:
+    """The main task needs no scrolling at 1440 × 900."""
+    assert page.evaluate("document.scrollingElement.scrollHeight <= innerHeight")
+
+
+def body(page: Page) -> str:
+    return page.locator("body").inner_text()
+
+
+def test_five_windows_play_a_blind_reverse_auction(stage: Stage) -> None:
+    house = stage.house
+    printed = {
+        "step": Step(amount=Money.from_yuan("5000")),
+        "extension": Extension(ExtensionMode.FROM_BID, 30, 30, Trigger.BEST, count_max=10),
+        "free_seconds": 600,
+        "limits": LimitMode.HELD,
+    }
+    sale = stage.publish(Sale(house, printed=printed))
+    auction = sale.auction().id
+    people = [house.person(Role.BIDDER) for _ in range(3)]
+
+    # A bidder registers by hand and gets a plate; without his word he gets none.
+    page = stage.window(people[0])
+    page.goto(f"/tenders/{sale.code}")
+    page.locator(f"a[href$='/auctions/{auction}/register']").first.click()
+    page.locator(
+        "form[action$='/register'] button[type=submit], form[action$='/register'] button"
+    ).last.click()
+    expect(page.locator(".sr-error").first).to_be_visible()
+    page.locator("[name=eligible]").check()
+    page.locator("form[action$='/register'] button").last.click()
+    expect(page.locator(".sr-plate b")).to_have_text(plate_of(sale, people[0]))
+    clean(stage, page)
+    for person in people[1:]:
+        sale.register(person)
+
+    stage.near(sale)
+    one, two, three = (stage.window(person) for person in people)
+    watcher = stage.window(None)
+    supervisor = stage.window(house.person(Role.SUPERVISOR), lang="en")
+    for window in (one, two, three, watcher, supervisor):
+        in_room(window, auction) if window is not watcher else window.goto(f"/auctions/{auction}")
+    expect(one.locator("#review")).to_be_disabled()
+    expect(one.locator("#pad-note")).to_contain_text("竞价尚未开始")
+
+    stage.moves_to(sale.closes_at)
+    expect(one.locator("#phase")).to_have_text("竞价中")
+    fits(one)
+    assert offer(one, 1) == "1,000,000"
+    expect(one.locator("#rank-chip")).to_have_text("目前最优")
+    clean(stage, one)
+
+    # The second types; far beyond the step he is asked twice, and Escape takes him back.
+    two.locator("#amount").fill("97000")
+    two.locator("#review").click()
+    expect(two.locator("#confirm-far")).to_contain_text("幅度")
+    expect(two.locator("#confirm-yes")).to_be_disabled()
+    two.keyboard.press("Escape")
+    expect(two.locator("#choose")).to_be_visible()
+    typed(two, "970,000")
+    assert "玖拾柒万元整" in two.locator("#confirm-capitals").inner_text()
+    two.locator("#confirm-yes").click()
+    expect(two.locator("#answer")).to_contain_text("服务器收到时刻")
+    expect(one.locator("#rank-chip")).to_have_text("不是最优")
+    two.locator("[data-receipt]").first.click()
+    expect(two.locator("#receipt-facts")).to_contain_text("970,000")
+    two.locator("#receipt button[aria-label]").click()
+
+    # A standing limit, then the network is cut: the core offers on, the page says what it does not know.
+    three.locator("#limit summary").click()
+    three.locator("#limit-amount").fill("900000")
+    three.locator("#limit-set").click()
+    expect(three.locator("#limit-now")).to_contain_text("900,000")
+    three.evaluate("() => { window.sameWindow = true; }")
+    stage.visitor(three).context.set_offline(True)
+    expect(three.locator("[data-sr-lost]")).to_be_visible()
+    expect(three.locator("#countdown")).to_have_attribute("data-state", "lost")
+    expect(three.locator("#countdown time")).to_have_text("--:--")
+    expect(three.locator("#review")).to_be_disabled()
+
+    stage.moves_to(sale.closes_at + timedelta(seconds=580))
+    before = one.locator("#clock-note").inner_text()
+    typed(one, "940,000")
+    one.locator("#confirm-yes").click()
+    expect(one.locator("#phase")).to_have_text("竞价中，已延时")
+    assert one.locator("#clock-note").inner_text() != before
+    expect(one.locator("#feed")).to_contain_text("延时至")
+    stage.visitor(three).context.set_offline(False)
+    expect(three.locator("[data-sr-lost]")).to_be_hidden(timeout=30_000)
+    expect(three.locator("#feed")).to_contain_text("代理出价为您报出")
+    assert three.evaluate("window.sameWindow") is True
+
+    # What the matrix hides reaches nobody's page.
+    assert "940,000" not in body(two)
+    assert "1,000,000" in body(two)  # the printed start price
+    for window in (watcher, supervisor):
+        assert "940,000" not in body(window)
+        assert all(plate_of(sale, person) not in window.locator("main").inner_text() for person in people)
+    expect(supervisor.locator("#price-facts")).to_contain_text("valid offers")
+    clean(stage, supervisor)
+
+    stage.house.clock.tick(timedelta(seconds=120))
+    expect(one.locator("#result")).to_be_visible()
+    expect(three.locator("#result-head")).to_contain_text("您以 935,000 元胜出")  # one step, no more
+    expect(one.locator("#result-head")).to_contain_text("您的名次是第 2 名")
+    fits(three)
+    _replay(stage, watcher, auction)
+    assert stage.troubles() == []
+
+
+def _replay(stage: Stage, page: Page, auction: UUID) -> None:
+    """Everybody plays the finished auction from its journal, checked in the browser."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        page.goto(f"/auctions/{auction}/replay")
+        if page.locator("#verdict").count():
+            verdict = page.locator("#verdict[data-state]")
+            verdict.wait_for()
+            if verdict.get_attribute("data-state") == "g":
+                break
+        page.wait_for_timeout(500)
+    expect(page.locator("#verdict")).to_have_attribute("data-state", "g")
+    page.locator("#next").click()
+    first = page.locator("#event-number").inner_text()
+    page.locator("#seek").fill("1000")
+    expect(page.locator("#feed")).to_contain_text("940,000")
+    assert page.locator("#event-number").inner_text() != first
+    page.locator("#back").click()
+    page.locator("#speed").select_option("3600")
+    page.locator("#play").click()
+    expect(page.locator("#seek")).to_have_value("1000")
+    clean(stage, page)
+    page.goto(f"/auctions/{auction}/result")
+    expect(page.locator("main")).to_contain_text("SHA-256")
+    clean(stage, page)
+
+
+def test_a_forged_journal_is_not_played(stage: Stage) -> None:
+    sale = stage.publish(Sale(stage.house, format=Format.OPEN_REVERSE, printed={"free_seconds": 30}))
+    auction = sale.auction().id
+    people = [stage.house.person(Role.BIDDER) for _ in range(3)]
+    for person in people:
+        sale.register(person)
+    stage.near(sale)
+    pages = [stage.window(person) for person in people]
+    for page in pages:
+        in_room(page, auction)
+    stage.moves_to(sale.closes_at)
+    for page in pages:
+        expect(page.locator("#phase")).to_have_text("竞价中")
+        offer(page, 1)
+    stage.house.clock.tick(timedelta(seconds=60))
+    expect(pages[0].locator("#result")).to_be_visible()
+    page = pages[0]
+    page.wait_for_timeout(1500)
+    page.route(
+        "**/journal",
+        lambda route: route.fulfill(
+            body=route.fetch().text().replace('\\"amount\\":\\"1000000.00\\"', '\\"amount\\":\\"1.00\\"')
+        ),
+    )
+
+    page.goto(f"/auctions/{auction}/replay")
+
+    expect(page.locator("#verdict")).to_have_attribute("data-state", "r")
+    expect(page.locator("#play")).to_be_disabled()
+
+
+def test_a_listing_goes_through_inquiry_and_limited_round(stage: Stage) -> None:
+    house = stage.house
+    printed = {
+        "step": Step(amount=Money.from_yuan("4000000")),
+        "listing": Listing(inquiry_seconds=60, countdown_seconds=40),
+        "free_seconds": 300,
+        "limits": LimitMode.HELD,
+        "outage": Outage(resume_notice_minutes=0, remaining_seconds_min=30),
+    }
+    sale = Sale(
+        house, procedure="listing", regime="LA", format=Format.LISTING, printed=printed, start="326000000"
+    )
+    stage.publish(sale)
+    auction = sale.auction().id
+    people = [house.person(Role.BIDDER) for _ in range(3)]
+    for person in people:
+        sale.register(person)
+    stage.near(sale)
+    one, two, three = (stage.window(person) for person in people)
+    watcher, host = stage.window(None, lang="en"), stage.window(sale.buyer)
+    for window in (one, two, three, watcher, host):
+        in_room(window, auction)
+    stage.moves_to(sale.closes_at)
+    expect(one.locator("#phase")).to_have_text("竞价中")
+    assert offer(one, 1) == "32,600"  # in 万元
+    expect(watcher.locator("#feed")).to_contain_text(f"Plate {plate_of(sale, people[0])} offers ¥326,000,000")
+    expect(one.locator("#rank-chip")).to_have_text("您领先")
+    expect(one.locator("#pad-note")).to_contain_text("当前为您的报价")
+
+    # A better price while confirming closes the card; nothing is submitted.
+    typed(three, "33,000")
+    assert offer(two, 2) == "33,400"
+    expect(three.locator("#choose")).to_be_visible()
+    expect(three.locator("#answer")).to_contain_text("更优的报价")
+    assert plate_of(sale, people[2]) not in watcher.locator("#feed").inner_text()
+    clean(stage, one)
+    clean(stage, watcher)
+
+    # The inquiry, then the end of the listing, then the limited-time round.
+    stage.moves_to(sale.closes_at + timedelta(seconds=245))
+    expect(three.locator("#go-on")).to_be_visible()
+    for window in (one, three):
+        window.locator("#will").click()
+        expect(window.locator("#go-on-yes")).to_be_visible()
+    stage.moves_to(sale.closes_at + timedelta(seconds=300))
+    expect(three.locator("#phase")).to_have_text("限时竞价")
+    offer(three, 1)
+    expect(watcher.locator("#feed")).to_contain_text("The clock starts again")
+
+    # The host stops the clock for a public reason; it goes on as printed.
+    host.locator("[name=reason]").fill("机房断电演练")
+    host.locator("form[action$='/stop'] button").click()
+    for window in (one, watcher):
+        expect(window.locator("#stopped")).to_contain_text("机房断电演练")
+    expect(one.locator("#review")).to_be_disabled()
+    host.reload()
+    host.locator("form[action$='/resume'] button").click()
+    expect(one.locator("#stopped")).to_be_hidden(timeout=20_000)
+    offer(one, 1)
+    stage.house.clock.tick(timedelta(seconds=60))
+    expect(one.locator("#result-head")).to_contain_text("您以")
+    expect(watcher.locator("#result-head")).to_contain_text("wins with")
+    page = stage.window(people[1], size=NARROW)
+    in_room(page, auction)
+    clean(stage, page, LAYOUT_RULES)
+    assert stage.troubles() == []
+
+
+def test_a_bidder_rehearses_with_robots(stage: Stage) -> None:
+    person = stage.house.person(Role.BIDDER)
+    page = stage.window(person)
+    page.goto("/auctions/rehearsal")
+    clean(stage, page)
+    page.locator("input[value=open_reverse]").check()
+    page.locator("form[action$='/rehearsal'] button").last.click()
+    expect(page.locator("#phase")).to_have_text("未开始")
+
+    stage.house.clock.tick(timedelta(seconds=11))
+    expect(page.locator("#phase")).to_have_text("竞价中")
+    stage.house.clock.tick(timedelta(seconds=60))
+
+    expect(page.locator("#feed li").first).to_be_visible(timeout=10_000)
+    offer(page, 2)
+    expect(page.locator("#feed .au-mine")).to_be_visible()
+    other = stage.window(stage.house.person(Role.BIDDER))
+    answer = other.goto(page.url)
+    assert answer is not None
+    assert answer.status == 404
+    assert "auction_rehearsal" not in " ".join(stage.house.facts())
+    assert stage.troubles() == []
