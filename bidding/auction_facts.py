@@ -169,11 +169,11 @@ class OutageEnded(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class ReserveSealed(Fact):
-    """A sealed reserve price belongs to the auction; its value is with the custodians alone."""
+    """A reserve price exists; its value is with the seller alone until the end."""
 
     name = "bidding.auction_reserve.sealed"
     kind = "auction"
-    bid: str
+    digest: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from bidding import promises_auction
 from bidding.actions import unsealing
 from bidding.actions.auctions import cancel_with_tender, prepare_auctions
 from bidding.actions.auctions_life import anchor_journals, follow_all, go_on, keep_moment, stand_still
+from bidding.actions.auctions_reserve import lapse_reserves
 from bidding.actions.closing import close_moment, close_tender
 from bidding.actions.custody import renew_policy, seat_custodians
 from bidding.actions.hall import next_moment
@@ -77,6 +78,7 @@ room = Room(
     chores=(
         Chore("auction journals", timedelta(seconds=1), anchor_journals),
         Chore("auctions", timedelta(seconds=1), follow_all),
+        Chore("auction reserves", timedelta(seconds=10), lapse_reserves),
     ),
     promises=(*PROMISES, *promises_auction.PROMISES),
     nav=(
