@@ -258,19 +258,23 @@ def many_rooms(
 def soak(tools: dict[str, Path], *, minutes: float, rooms: int = 200) -> Iterator[Result]:
     """Twelve hours of a day's traffic in minutes: 200 rooms × 10, people coming and going all the time.
 
-    A day is taken as one offer in a room every six seconds, 7,200 offers a room in twelve hours, and everybody
-    reconnects about as often as in a day of bad networks: once every round.
+    A day is taken as one offer in every room every thirty seconds, 1,440 a room in twelve hours, and everybody
+    leaves and comes back once every round, ten times in all.
     """
     rounds = 10
     seconds = max(1.0, minutes * 60 / rounds - 4)
-    rate = min(20.0, 7200 / rounds / seconds)
+    rate = min(20.0, 1440 / rounds / seconds)
     with serving("lean-sqlite", tools, rooms * 10, None) as server:
         trace = []
         for number in range(rounds):
             run = load(server, tools, rooms=rooms, each=10, mode="open", rate=rate, seconds=seconds)
             time.sleep(1.5)
             trace.append((server.memory(), server.descriptors(), run.said))
-            line = f"{server.memory() >> 20} MB, {server.descriptors()} descriptors, {run.said['acks_in_time']} offers"
+            said = run.said
+            line = (
+                f"{server.memory() >> 20} MB, {server.descriptors()} descriptors, {said['offers']} offers, "
+                f"{said['acks_in_time']} answered and {said['delivered']} of {said['offers'] * 10} delivered in time"
+            )
             yield Result(
                 f"soak round {number + 1} of {rounds}", f"{rooms} rooms × 10, {rate:.1f}/s each", line
             )

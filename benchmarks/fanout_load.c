@@ -230,7 +230,7 @@ int main(int argc, char **argv) {
         while (now() < until) {
             double due = started + (double)sent / (rate * room_count), wait = due - now();
             if (wait <= 0) offer((int)(sent++ % room_count), due);
-            else pump(wait > 0.02 ? 20 : (int)(wait * 1000));
+            if (wait > 0 || sent % 8 == 0) pump(wait > 0.02 ? 20 : wait > 0 ? (int)(wait * 1000) : 0);
         }
     }
     long in_time = acks, delivered_in_time = delivered;
