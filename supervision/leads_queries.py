@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -29,9 +26,9 @@ from supervision.leads_models import (
     LeadState,
     LotAnalysis,
 )
+from supervision.leads_shown import Firm, fact_lines, relations, short_name
 from supervision.leads_words import About, about
 from supervision.rules.signals.combine import ORDER, Combined, judge
-from supervision.rules.signals.traces_values import masked
 from trading.models import Lot, Tender
 
 RANKED = sa.case({light.value: number for number, light in enumerate(ORDER)}, value=Lead.light, else_=0)
@@ -127,19 +124,6 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Firm:
-    """A bidder of the lot; ``inside``: one of the lead's firms. ``asked``: the question and answer, if any."""
-
-    id: str
-    name: str
-    short: str
-    uscc: str
-    price: Decimal | None
-    inside: bool
-    asked: LeadAnswer | None
-
-
-@dataclass(frozen=True)
 class Pair:
     one: str
     other: str
@@ -206,7 +190,7 @@ def case_of(session: Session, lead: Lead, *, clear: Iterable[tuple[str, str, str
         ),
         firms=firms,
         pairs=_pairs(judged.pairs, live, names),
-        graph=_graph(live, firms, names, _masks(session, lead), bool(shown)),
+        graph=relations(live, firms, names, _masks(session, lead), bool(shown)),
         prices=drawing.price_chart(percents, inside),
         heat=drawing.heat(found, labels),
         unread=tuple(analysis.unread if analysis else ()),
@@ -237,15 +221,6 @@ def _firms(session: Session, lead: Lead) -> tuple[Firm, ...]:
         )
         for org, price in rows
     )
-
-
-_TAILS = re.compile(r"(股份有限公司|有限责任公司|有限公司|集团|公司)$")
-
-
-def short_name(name: str) -> str:
-    """The part of a firm's name people use: without the legal form, at most four characters of Chinese."""
-    bare = _TAILS.sub("", name)
-    return bare[:4] if re.match(r"[\u4e00-\u9fff]", bare) else bare[:14]
 
 
 def _others(session: Session, lead: Lead, known: Mapping[str, str]) -> dict[str, str]:
@@ -321,41 +296,6 @@ def _evidence(
     )
 
 
-def fact_lines(
-    found: Mapping[str, Any], names: Mapping[str, str], *, clear: bool = False
-) -> Iterable[tuple[str, str]]:
-    """The raw facts of an indicator as lines of a key and a text; names of persons masked unless ``clear``."""
-    for key, value in sorted(found.items()):
-        match value:
-            case dict():
-                text = "；".join(
-                    f"{k}: {_person(str(v), clear) if k == 'author' else v}" for k, v in value.items()
-                )
-            case list():
-                text = "；".join(_item(one, names) for one in value[:12])
-            case _:
-                text = _item(value, names)
-        if key in ("hash", "hashes", "persons"):
-            text = "；".join(part[:12] + "…" for part in text.split("；") if part)
-        if text:
-            yield key, text
-
-
-def _item(value: object, names: Mapping[str, str]) -> str:
-    if isinstance(value, dict):
-        return "，".join(f"{names.get(str(v), str(v))}" for v in value.values() if v)
-    return names.get(str(value), str(value))
-
-
-def _person(text: str, clear: bool) -> str:
-    """An author that looks like a person's name shows its first character only."""
-    if clear:
-        return text
-    return "、".join(
-        masked(one) if re.fullmatch(r"[\u4e00-\u9fff]{2,4}(-\d+)?", one) else one for one in text.split("、")
-    )
-
-
 def _masks(session: Session, lead: Lead) -> dict[str, str]:
     """Masked texts of imported values by their hash, for labels."""
     firms = [UUID(firm) for firm in lead.firms]
@@ -367,46 +307,6 @@ def _masks(session: Session, lead: Lead) -> dict[str, str]:
     for row in session.scalars(sa.select(ImportedTrace).where(where)):
         found.update({row.hashes[key]: text for key, text in row.shown.items() if key in row.hashes})
     return found
-
-
-THINGS = {"device": "device", "money": "money", "people": "people", "equity": "people", "metadata": "people"}
-
-
-def _graph(
-    live: Iterable[LeadIndicator],
-    firms: Iterable[Firm],
-    names: Mapping[str, str],
-    masks: Mapping[str, str],
-    clear: bool,
-) -> drawing.Graph:
-    """Firms, what ties them (accounts, devices, authors, persons), and direct ties of texts and bills."""
-    things: dict[str, drawing.Node] = {}
-    edges: dict[tuple[str, str], drawing.Edge] = {}
-    order = [light.value for light in ORDER]
-    bidders = {one.id for one in firms}
-    for row in live:
-        members = [firm for firm in row.firms if firm in bidders]
-        if len(members) < 2 or row.kind in ("price", "history"):
-            continue
-        hash_ = str(row.facts.get("hash", ""))
-        author = str(dict(row.facts.get("same") or {}).get("author", ""))
-        if hash_ or author:
-            key = f"{row.kind}:{hash_ or author}"
-            label = masks.get(hash_) or (_person(author, clear) if author else f"{row.code} {hash_[:4]}")
-            things.setdefault(key, drawing.Node(key, THINGS.get(row.kind, "people"), label))
-            for firm in members:
-                edges.setdefault((firm, key), drawing.Edge(firm, key, row.light, row.code))
-            continue
-        for place, one in enumerate(members):
-            for other in members[place + 1 :]:
-                before = edges.get((one, other))
-                codes = sorted({*(before.words.split() if before else ()), row.code})
-                light = max(before.light if before else "none", row.light, key=order.index)
-                edges[one, other] = drawing.Edge(one, other, light, " ".join(codes))
-    tied = {key for edge in edges for key in edge}
-    inside = [(one.id, one.short) for one in firms if one.id in tied or one.inside]
-    outside = [(one.id, one.short) for one in firms if one.id not in tied and not one.inside]
-    return drawing.lay_out(inside, outside, list(things.values()), list(edges.values()))
 
 
 def _reads(session: Session, lead_id: UUID) -> tuple[tuple[datetime, str, str, str], ...]:

@@ -18,7 +18,7 @@ from kernel.web.files import disposition
 from supervision import leads_facts as facts
 from supervision import leads_queries as queries
 from supervision import leads_words as words
-from supervision.actions import leads, leads_export, leads_traces
+from supervision.actions import leads_export, leads_handling, leads_traces
 from supervision.doors import views
 from supervision.importing import COLUMNS, PROBLEMS, WrongLine
 from supervision.leads_forms import AnswerForm, AskForm, CloseForm, PurposeForm
@@ -61,7 +61,7 @@ def leads_page() -> str:
 def lead_page(code: str) -> str:
     """One case. That it was looked at is a fact."""
     with begin() as work:
-        leads.note_read(work, code)
+        leads_handling.note_read(work, code)
     return _case(code)
 
 
@@ -71,7 +71,7 @@ def _case(code: str, *, clear: list[tuple[str, str, str]] | None = None) -> str:
         return render_template(
             "supervision/case.html",
             case=found,
-            outcomes=leads.OUTCOMES,
+            outcomes=leads_handling.OUTCOMES,
             now=platform().outside.clock.now(),
             **WORDS,
         )
@@ -83,7 +83,7 @@ def ask_firm(code: str) -> Answer:
     """Ask one firm to explain."""
     form = parse_form(AskForm)
     with begin() as work:
-        leads.ask_firm(work, code, form.org, form.question)
+        leads_handling.ask_firm(work, code, form.org, form.question)
     flash(gettext("The firm sees the question at once and has five days to answer."), "success")
     return redirect(url_for("supervision.lead_page", code=code), code=303)
 
@@ -94,7 +94,7 @@ def close_lead(code: str) -> Answer:
     """Close a lead with a written reason."""
     form = parse_form(CloseForm)
     with begin() as work:
-        leads.close_lead(work, code, form.outcome, form.reason)
+        leads_handling.close_lead(work, code, form.outcome, form.reason)
     flash(gettext("The lead is closed; the reason is in the log."), "success")
     return redirect(url_for("supervision.lead_page", code=code), code=303)
 
@@ -106,7 +106,7 @@ def unmask_lead(code: str) -> str:
     form = parse_form(PurposeForm)
     house = platform()
     with begin() as work:
-        leads.note_read(work, code, "personal", form.purpose)
+        leads_handling.note_read(work, code, "personal", form.purpose)
     with read() as session:
         clear = leads_export.clear_values(house, session, queries.lead_named(session, code))
     return _case(code, clear=clear or [("—", "—", "—")])
@@ -119,7 +119,7 @@ def lead_dossier(code: str) -> Response:
     form = parse_form(PurposeForm)
     house = platform()
     with begin() as work:
-        lead = leads.note_read(work, code, "dossier", form.purpose)
+        lead = leads_handling.note_read(work, code, "dossier", form.purpose)
         data, digest = leads_export.export_lead(house, work.session, lead)
         work.record(facts.LeadExported(subject=lead.id, sha256=digest, purpose=form.purpose.strip()))
     response = Response(data, content_type="application/zip")
@@ -187,7 +187,7 @@ def answer_lead(answer_id: UUID) -> Answer:
     """Answer a question, once."""
     form = parse_form(AnswerForm)
     with begin() as work:
-        leads.answer_question(work, answer_id, form.answer)
+        leads_handling.answer_question(work, answer_id, form.answer)
     flash(gettext("The answer has been recorded; the supervisor sees it."), "success")
     return redirect(url_for("supervision.asked_page"), code=303)
 

@@ -128,7 +128,7 @@ def export_lead(platform: Platform, session: Session, lead: Lead) -> tuple[bytes
 
 def dossier_pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]) -> bytes:
     """The dossier for people; the digest of its canonical form stands on every page."""
-    from supervision.leads_queries import fact_lines
+    from supervision.leads_shown import fact_lines
     from supervision.leads_words import about
 
     digest = hashlib.sha256(encoded).hexdigest()

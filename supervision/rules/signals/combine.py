@@ -103,6 +103,7 @@ class Combined:
 
 
 def stronger(one: Light, other: Light) -> Light:
+    """The heavier of two lights."""
     return max(one, other, key=ORDER.index)
 
 

@@ -11,24 +11,34 @@ Source: detection §6.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from fractions import Fraction
-from typing import Any
+from datetime import timedelta
 
-Json = Mapping[str, Any]
+from supervision.rules.signals.redflags_values import (
+    Json,
+    awards_of,
+    bids_of,
+    complete_awards,
+    fences,
+    ids,
+    instant,
+    object_at,
+    only_winner,
+    price_of,
+    quantile,
+    single_id,
+    single_tenderer,
+    submitted,
+    text_at,
+    valid_bids,
+)
+
 Results = dict[str, dict[str, dict[str, float]]]
 
 GROUPS = ("OCID", "Buyer", "ProcuringEntity", "Tenderer")
 INDICATORS = ("R003", "R018", "R024", "R025", "R028", "R030", "R035", "R036", "R038", "R048", "R058")
-UNSUBMITTED = ("invited", "withdrawn")
-FINISHED_WITHOUT = ("cancelled", "unsuccessful")
 DAY = timedelta(days=1)
-_INSTANT = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
-)
 
 
 @dataclass(frozen=True)
@@ -68,38 +78,6 @@ class Settings:
     r058_fence: float | None = None
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    """The median-unbiased quantile (Hyndman–Fan type 8) of some values; NaN when there are none.
-
-    Source: detection §6.
-    """
-    if not values:
-        return math.nan
-    ordered = sorted(values)
-    place = (len(ordered) + 1.0 / 3.0) * share + 1.0 / 3.0
-    whole = int(place)
-    if whole <= 0 or share == 0.0:
-        return ordered[0]
-    if whole >= len(ordered) or share == 1.0:
-        return ordered[-1]
-    low, high = ordered[whole - 1], ordered[whole]
-    return low + (place - whole) * (high - low)
-
-
-def fused(a: float, b: float, c: float) -> float:
-    """``a·b + c`` rounded once, as one processor instruction rounds it."""
-    if not all(map(math.isfinite, (a, b, c))):
-        return a * b + c
-    return float(Fraction(a) * Fraction(b) + Fraction(c))
-
-
-def fences(values: Sequence[float]) -> tuple[float, float, float]:
-    """First quartile, lower fence Q1 − 1.5·IQR, upper fence Q3 + 1.5·IQR."""
-    first, third = quantile(values, 0.25), quantile(values, 0.75)
-    spread = third - first
-    return first, fused(spread, -1.5, first), fused(spread, 1.5, third)
-
-
 @dataclass
 class RedFlags:
     """Takes releases one after the other and says at the end what they show."""
@@ -118,10 +96,10 @@ class RedFlags:
 
     def add(self, release: Json) -> None:
         """Read one compiled release. One without a text ``ocid``, cancelled or excluded, changes nothing."""
-        ocid, tender = release.get("ocid"), _object(release, "tender")
+        ocid, tender = release.get("ocid"), object_at(release, "tender")
         if not isinstance(ocid, str) or tender.get("status") == "cancelled":
             return
-        if _text(tender, "procurementMethodDetails") in self.settings.excluded:
+        if text_at(tender, "procurementMethodDetails") in self.settings.excluded:
             return
         for name in self.settings.only:
             if (step := STEPS.get(name)) is not None:
@@ -155,19 +133,19 @@ class RedFlags:
         return currency == self.currency
 
     def _prices_compare(self, tender: Json) -> bool:
-        details, allowed = _text(tender, "procurementMethodDetails"), self.settings.price_comparison
+        details, allowed = text_at(tender, "procurementMethodDetails"), self.settings.price_comparison
         if allowed:
             return details in allowed
         return details not in self.settings.no_price_comparison
 
     def _second_lowest(self, release: Json, tender: Json, ocid: str) -> None:
         """How far the second-lowest valid bid lies above the winner's lowest."""
-        winner = _only_winner(release) if self._prices_compare(tender) else None
+        winner = only_winner(release) if self._prices_compare(tender) else None
         if winner is None:
             return
         own: float | None = None
         other: tuple[float, str] | None = None
-        for who, amount, currency in _valid_bids(release):
+        for who, amount, currency in valid_bids(release):
             if not self._main(currency):
                 continue
             if who == winner:
@@ -245,13 +223,13 @@ class RedFlags:
 
 def _short_notice(run: RedFlags, _release: Json, tender: Json, ocid: str) -> None:
     """R003: fewer whole days between start and end of the submission period than the threshold."""
-    settings, period = run.settings, _object(tender, "tenderPeriod")
-    if settings.r003_methods and _text(tender, "procurementMethod") not in settings.r003_methods:
+    settings, period = run.settings, object_at(tender, "tenderPeriod")
+    if settings.r003_methods and text_at(tender, "procurementMethod") not in settings.r003_methods:
         return
     start, end = instant(period.get("startDate")), instant(period.get("endDate"))
     if start is None or end is None:
         return
-    details = _text(tender, "procurementMethodDetails") or ""
+    details = text_at(tender, "procurementMethodDetails") or ""
     days = int((end - start) / DAY)
     if days < settings.r003_by_details.get(details, settings.r003_days):
         run.flag("OCID", ocid, "R003", 1.0)
@@ -260,7 +238,7 @@ def _short_notice(run: RedFlags, _release: Json, tender: Json, ocid: str) -> Non
 def _single_bid(run: RedFlags, _release: Json, tender: Json, ocid: str) -> None:
     """R018: one tenderer in a competitive method."""
     methods, number = run.settings.r018_methods, tender.get("numberOfTenderers")
-    if methods and _text(tender, "procurementMethod") not in methods:
+    if methods and text_at(tender, "procurementMethod") not in methods:
         return
     if isinstance(number, int) and not isinstance(number, bool) and number == 1:
         run.flag("OCID", ocid, "R018", 1.0)
@@ -268,11 +246,11 @@ def _single_bid(run: RedFlags, _release: Json, tender: Json, ocid: str) -> None:
 
 def _count_wins(run: RedFlags, release: Json, _tender: Json, _ocid: str) -> None:
     """R025, first half: a tenderer counts once per process, however many bids it made."""
-    winner = _only_winner(release)
+    winner = only_winner(release)
     if winner is None:
         return
-    valid = [bid for bid in _bids(release) if bid.get("status") == "valid"]
-    single = (ids for ids in map(_single_tenderer, valid) if ids is not None)
+    valid = [bid for bid in bids_of(release) if bid.get("status") == "valid"]
+    single = (ids for ids in map(single_tenderer, valid) if ids is not None)
     for who in dict.fromkeys(single):
         counted = run.wins.setdefault(who, [0, 0])
         counted[0] += who == winner
@@ -284,8 +262,8 @@ def _identical_prices(run: RedFlags, release: Json, tender: Json, ocid: str) -> 
     if not run._prices_compare(tender):
         return
     asked: dict[tuple[float, str], frozenset[str]] = {}
-    for bid in _submitted(release):
-        price, who = _price(bid), frozenset(_ids(bid.get("tenderers")))
+    for bid in submitted(release):
+        price, who = price_of(bid), frozenset(ids(bid.get("tenderers")))
         if price is None or not who:
             continue
         before = asked.get(price, who)
@@ -298,15 +276,15 @@ def _identical_prices(run: RedFlags, release: Json, tender: Json, ocid: str) -> 
 
 def _late_winner(run: RedFlags, release: Json, tender: Json, ocid: str) -> None:
     """R030: a valid bid dated after the deadline belongs to a supplier of an active award."""
-    end = _text(_object(tender, "tenderPeriod"), "endDate")
+    end = text_at(object_at(tender, "tenderPeriod"), "endDate")
     if end is None:
         return
-    suppliers = {who for award in _awards(release, "active") for who in _ids(award.get("suppliers"))}
-    for bid in _bids(release):
-        date = _text(bid, "date")
+    suppliers = {who for award in awards_of(release, "active") for who in ids(award.get("suppliers"))}
+    for bid in bids_of(release):
+        date = text_at(bid, "date")
         if bid.get("status") != "valid" or date is None or date <= end:
             continue
-        for who in _ids(bid.get("tenderers")):
+        for who in ids(bid.get("tenderers")):
             if who in suppliers:
                 run.flag("OCID", ocid, "R030", 1.0)
                 run.flag("Tenderer", who, "R030", 1.0)
@@ -314,12 +292,12 @@ def _late_winner(run: RedFlags, release: Json, tender: Json, ocid: str) -> None:
 
 def _all_but_winner_out(run: RedFlags, release: Json, _tender: Json, ocid: str) -> None:
     """R035: everybody but the one who won was disqualified."""
-    complete = _complete_awards(release)
+    complete = complete_awards(release)
     if complete is None:
         return
-    suppliers = {who for award in complete for who in _ids(award.get("suppliers"))}
-    valid = {who for bid in _bids(release, "valid") for who in _ids(bid.get("tenderers"))}
-    out = {who for bid in _bids(release, "disqualified") for who in _ids(bid.get("tenderers"))}
+    suppliers = {who for award in complete for who in ids(award.get("suppliers"))}
+    valid = {who for bid in bids_of(release, "valid") for who in ids(bid.get("tenderers"))}
+    out = {who for bid in bids_of(release, "disqualified") for who in ids(bid.get("tenderers"))}
     others = len(out - valid)
     if len(valid) == 1 and valid == suppliers and others >= max(1, run.settings.r035_least):
         run.flag("OCID", ocid, "R035", others)
@@ -328,11 +306,11 @@ def _all_but_winner_out(run: RedFlags, release: Json, _tender: Json, ocid: str) 
 
 def _lowest_out(run: RedFlags, release: Json, tender: Json, ocid: str) -> None:
     """R036: the lowest submitted bid was disqualified although others were valid."""
-    if not run._prices_compare(tender) or not list(_awards(release, "active")):
+    if not run._prices_compare(tender) or not list(awards_of(release, "active")):
         return
     lowest, lowest_out, has_valid = math.inf, False, False
-    for bid in _submitted(release):
-        price = _price(bid)
+    for bid in submitted(release):
+        price = price_of(bid)
         if price is None or not run._main(price[1]):
             continue
         if price[0] < lowest:
@@ -344,8 +322,8 @@ def _lowest_out(run: RedFlags, release: Json, tender: Json, ocid: str) -> None:
 
 def _count_refusals(run: RedFlags, release: Json, tender: Json, _ocid: str) -> None:
     """R038, first half: disqualified and submitted bids per buyer, procuring entity and tenderer."""
-    submitted = _submitted(release)
-    if not submitted:
+    bids = submitted(release)
+    if not bids:
         return
 
     def count(group: str, key: str, out: int, all_: int) -> None:
@@ -354,28 +332,28 @@ def _count_refusals(run: RedFlags, release: Json, tender: Json, _ocid: str) -> N
         counted[1] += all_
 
     total = 0
-    for bid in submitted:
+    for bid in bids:
         out = int(bid["status"] == "disqualified")
         total += out
-        for who in _ids(bid.get("tenderers")):
+        for who in ids(bid.get("tenderers")):
             count("Tenderer", who, out, 1)
-    buyer, entity = _object(release, "buyer"), _object(tender, "procuringEntity")
+    buyer, entity = object_at(release, "buyer"), object_at(tender, "procuringEntity")
     for group, thing in (("Buyer", buyer), ("ProcuringEntity", entity)):
-        key = _text(thing, "id")
+        key = text_at(thing, "id")
         if key is not None:
-            count(group, key, total, len(submitted))
+            count(group, key, total, len(bids))
 
 
 def _count_kinds(run: RedFlags, release: Json, _tender: Json, _ocid: str) -> None:
     """R048, first half: first digits of the classifications each supplier was awarded, and in how many processes."""
     here: set[str] = set()
-    for award in _awards(release, "active"):
-        who = _single_id(award.get("suppliers"))
+    for award in awards_of(release, "active"):
+        who = single_id(award.get("suppliers"))
         items = award.get("items")
         if who is None or not isinstance(items, list):
             continue
         for item in items:
-            code = _text(_object(item, "classification"), "id") if isinstance(item, dict) else None
+            code = text_at(object_at(item, "classification"), "id") if isinstance(item, dict) else None
             if code is None:
                 continue
             seen, codes = run.kinds.setdefault(who, ([0], set()))
@@ -407,112 +385,3 @@ def redflags(releases: Iterable[Json], settings: Settings | None = None) -> Resu
     for release in releases:
         run.add(release)
     return run.finish()
-
-
-def instant(value: object) -> datetime | None:
-    """An RFC 3339 instant, or None; fractions beyond microseconds are cut."""
-    found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        return None
-    *parts, fraction, sign, hours, minutes = found.groups()
-    try:
-        year, month, day, hour, minute, second = map(int, parts)
-        local = datetime(
-            year, month, day, hour, minute, min(second, 59), int((fraction or "0")[:6].ljust(6, "0")), UTC
-        )
-        shift = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-        return local + (shift if sign == "-" else -shift) + timedelta(seconds=int(second > 59))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _object(holder: Json, key: str) -> Json:
-    value = holder.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _text(holder: Json, key: str) -> str | None:
-    value = holder.get(key)
-    return value if isinstance(value, str) else None
-
-
-def _objects(value: object) -> list[Json]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _ids(people: object) -> list[str]:
-    return [who for one in _objects(people) if (who := _text(one, "id")) is not None]
-
-
-def _single_id(people: object) -> str | None:
-    if not isinstance(people, list) or len(people) != 1 or not isinstance(people[0], dict):
-        return None
-    return _text(people[0], "id")
-
-
-def _single_tenderer(bid: Json) -> str | None:
-    return _single_id(bid.get("tenderers"))
-
-
-def _bids(release: Json, status: str = "") -> Iterator[Json]:
-    for bid in _objects(_object(release, "bids").get("details")):
-        if not status or bid.get("status") == status:
-            yield bid
-
-
-def _submitted(release: Json) -> list[Json]:
-    """Bids with a status other than invited and withdrawn."""
-    return [
-        bid
-        for bid in _bids(release)
-        if isinstance(bid.get("status"), str) and bid["status"] not in UNSUBMITTED
-    ]
-
-
-def _price(bid: Json) -> tuple[float, str] | None:
-    value = _object(bid, "value")
-    amount, currency = value.get("amount"), _text(value, "currency")
-    if currency is None or isinstance(amount, bool) or not isinstance(amount, int | float):
-        return None
-    try:
-        number = float(amount)
-    except OverflowError:
-        return None
-    return (number, currency) if math.isfinite(number) else None
-
-
-def _valid_bids(release: Json) -> Iterator[tuple[str, float, str]]:
-    for bid in _bids(release, "valid"):
-        price, who = _price(bid), _single_tenderer(bid)
-        if price is not None and who is not None:
-            yield who, *price
-
-
-def _awards(release: Json, status: str) -> Iterator[Json]:
-    for award in _objects(release.get("awards")):
-        if award.get("status") == status:
-            yield award
-
-
-def _complete_awards(release: Json) -> list[Json] | None:
-    """Active awards; None when awards or bids are missing, or an award is not final yet."""
-    if not isinstance(release.get("awards"), list):
-        return None
-    if not isinstance(_object(release, "bids").get("details"), list):
-        return None
-    complete = []
-    for award in _objects(release["awards"]):
-        status = _text(award, "status")
-        if status == "active":
-            complete.append(award)
-        elif status is not None and status not in FINISHED_WITHOUT:
-            return None
-    return complete
-
-
-def _only_winner(release: Json) -> str | None:
-    """The single supplier of the single active award, when every award is final."""
-    complete = _complete_awards(release)
-    if complete is None or len(complete) != 1:
-        return None
-    return _single_id(complete[0].get("suppliers"))

@@ -19,7 +19,7 @@ from sealbid import jcs, signatures
 from simulation import cartel
 from simulation import deal as moves
 from simulation.deal import Deal
-from supervision.actions import leads, leads_export, leads_traces
+from supervision.actions import leads, leads_export, leads_handling, leads_traces
 from supervision.leads_models import Lead, LeadAnswer, LeadState, SubmissionTrace
 from supervision.leads_promises import PROMISES
 from trading.models import Tender
@@ -155,7 +155,7 @@ def test_only_supervisors_see_leads(city: Any) -> None:
     assert other.post(f"/supervision/leads/{code}/closing", data={"outcome": "unfounded"}).status_code == 403
     assert supervisor(city).get("/supervision/leads/CX-2000-0001").status_code == 404
     with pytest.raises(NotAllowed), city.world.begin(city.world.bidders[0]) as work:
-        leads.note_read(work, code)
+        leads_handling.note_read(work, code)
 
 
 def test_a_firm_sees_only_its_question_and_answers_once(city: Any) -> None:
@@ -194,14 +194,14 @@ def test_questions_go_to_firms_of_the_lead_once(city: Any) -> None:
     lead, world = the_lead(city), city.world
     firm = UUID(lead.firms[0])
     with world.begin(world.supervisors[0]) as work:
-        leads.ask_firm(work, lead.code, firm, "请说明。")
+        leads_handling.ask_firm(work, lead.code, firm, "请说明。")
     for org, text, refusal, code in (
         (firm, "再问", NotNow, "lead_asked"),
         (world.bidders[0].org_id, "请说明。", NotValid, "lead_firm"),
         (firm, " ", NotValid, "reason_missing"),
     ):
         with pytest.raises(refusal) as no, world.begin(world.supervisors[0]) as work:
-            leads.ask_firm(work, lead.code, org, text)
+            leads_handling.ask_firm(work, lead.code, org, text)
         assert no.value.code == code
     assert the_lead(city).state is LeadState.ASKED
 
@@ -394,8 +394,8 @@ def test_promises_of_leads_hold_and_notice_sabotage(city: Any) -> None:
 
 def test_the_lead_is_found_by_its_code_only(city: Any) -> None:
     with pytest.raises(NotFound), city.world.begin(city.world.supervisors[0]) as work:
-        leads.lead_by_code(work, "CX-2000-0001")
+        leads_handling.lead_by_code(work, "CX-2000-0001")
     with city.house.read() as session:
         assert leads.lots_to_read(session) == []
     assert leads_export.SENTENCE.startswith("评分只用来排定核查先后")
-    assert timedelta(days=leads.ANSWER_DAYS) == timedelta(days=5)
+    assert timedelta(days=leads_handling.ANSWER_DAYS) == timedelta(days=5)

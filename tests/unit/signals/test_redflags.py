@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 import cli
-from supervision.rules.signals.redflags import Settings, fences, instant, quantile, redflags
+from supervision.rules.signals.redflags import Settings, redflags
 from supervision.rules.signals.redflags_reading import BadLine, releases_of
 from supervision.rules.signals.redflags_settings import UnknownSetting, settings_of_case, with_settings
+from supervision.rules.signals.redflags_values import fences, instant, quantile
 
 CASES = Path(__file__).resolve().parents[2] / "vectors/ocds-redflags"
 TSUCHIURA = Path(__file__).resolve().parents[3] / "../shared/data/tsuchiura/tsuchiura_data.csv"
