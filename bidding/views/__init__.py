@@ -3,4 +3,13 @@
 from bidding.views import auction, auction_rehearsal, auction_replay, auction_terms, bidder, custodian, hall
 from bidding.views.base import views
 
-__all__ = ["auction", "auction_rehearsal", "auction_replay", "auction_terms", "bidder", "custodian", "hall", "views"]
+__all__ = [
+    "auction",
+    "auction_rehearsal",
+    "auction_replay",
+    "auction_terms",
+    "bidder",
+    "custodian",
+    "hall",
+    "views",
+]

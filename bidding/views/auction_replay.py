@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from flask import Response, jsonify, render_template, url_for
 from sqlalchemy.orm import Session
 
@@ -16,12 +17,14 @@ from bidding import auction_drawing as drawing
 from bidding import auction_words as words
 from bidding.hall_core import rooms
 from bidding.hall_core.draft import event_of
+from bidding.models_auction import AuctionAnchor
 from bidding.rules.auction import engine, sight
 from bidding.rules.auction.state import State
 from bidding.views.auction import require_over
 from bidding.views.base import log_url, tender_url, views
 from kernel.i18n import current_lang
 from kernel.i18n import gettext as _
+from kernel.ledger.models import LogRecord
 from kernel.web import actor, platform, public, read
 
 
@@ -68,7 +71,17 @@ def auction_frames(auction_id: UUID) -> Response:
     with read() as session:
         seen = drawing.look(session, auction_id, actor(), platform().outside.clock.now())
         require_over(seen)
-        return jsonify(frames_of(session, auction_id))
+        return jsonify(frames_of(session, auction_id) | {"records": records_of(session, auction_id)})
+
+
+def records_of(session: Session, auction_id: UUID) -> dict[str, str]:
+    """Log index → the record that anchors the journal's chain; the browser hashes it against the log's entry."""
+    rows = session.execute(
+        sa.select(LogRecord.idx, LogRecord.jcs)
+        .join(AuctionAnchor, AuctionAnchor.record_id == LogRecord.id)
+        .where(AuctionAnchor.auction_id == auction_id, LogRecord.idx.is_not(None))
+    )
+    return {str(row.idx): bytes(row.jcs).decode() for row in rows}
 
 
 def frames_of(session: Session, auction_id: UUID) -> dict[str, Any]:

@@ -32,7 +32,7 @@ async function load() {
   const journal = JSON.parse(new TextDecoder().decode(bytes));
   if (!globalThis.crypto?.subtle) $("verdict").replaceChildren(notice("y", words.insecure));
   else {
-    const found = await checked(bytes, journal, { sha: given.journal_sha256, anchors: anchors.anchors, log: given.urls.log });
+    const found = await checked(bytes, journal, { sha: given.journal_sha256, anchors: anchors.anchors, log: given.urls.log, records: told.records });
     const wrong = found.ok ? differing(journal, told.frames) : null;
     if (!found.ok || wrong !== null) {
       const more = found.ok ? fill(words.bad_frame, { n: wrong }) : found.why === "bad_anchor" ? fill(words.bad_anchor, { index: found.at }) : found.why === "bad_file" ? words.bad_file : fill(words.bad_more, { n: found.at });
