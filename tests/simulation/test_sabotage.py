@@ -74,7 +74,15 @@ def expert_in_a_fact(raw: Connection) -> None:
 UNFROZEN = "DROP TRIGGER guard_fact_update"
 """Whoever holds the database may drop its guards; the promises must notice what he does next."""
 
+A_LEAD = (
+    "INSERT INTO lead (id, code, tender_id, lot_id, state, light, risk, queue, shares, firms, opened_at, changed_at, "
+    "outcome, reason) SELECT id, 'CX-2000-0001', tender_id, id, '{state}', '{light}', 0, 0, '{{}}', '[]', "
+    "'2000-01-01T00:00:00.000000+00:00', '2000-01-01T00:00:00.000000+00:00', '', '' FROM lot LIMIT 1"
+)
+
 SABOTAGE: dict[str, Callable[[Connection], None]] = {
+    "closed_leads_have_reasons": sql(A_LEAD.format(state="closed", light="none")),
+    "lead_colours_follow_from_evidence": sql(A_LEAD.format(state="open", light="red")),
     "bids_open_on_time": sql(f"UPDATE opened_part SET opened_at = '{EARLY}'"),
     "sealed_stays_sealed": sql(f"UPDATE share_release SET released_at = '{EARLY}'"),
     "acknowledged_bids_are_in_the_close": json_edit("opening", "close_body", lambda body: body["bids"].pop()),
