@@ -56,6 +56,7 @@ class Sale:
     printed: Mapping[str, Any] = field(default_factory=dict)
     bond_percent: int = 0
     district: str = "临江区"
+    lot: str = "标的一"
 
 
 def tell_sale(world: World, sale: Sale, made: list[Deal]) -> Story:
@@ -123,7 +124,7 @@ def _draft(world: World, sale: Sale, begins: datetime) -> Deal:
             ),
         )
         lot = trading.add_lot(
-            work, tender.id, LotDraft(title=sale.title, quantity=sale.quantity, ceiling=sale.start)
+            work, tender.id, LotDraft(title=sale.lot, quantity=sale.quantity, ceiling=sale.start)
         )
         trading.add_document(
             work,

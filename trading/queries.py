@@ -23,6 +23,7 @@ from sealbid import jcs
 from trading import search, words
 from trading.actions.notices import law_of
 from trading.models import Document, Lot, Notice, Question, Tender
+from trading.procedures import PROCEDURES, Offering
 from trading.process import LotState, standing
 from trading.rules.lifecycle import Stage
 
@@ -500,26 +501,31 @@ def figures(session: Session, now: datetime) -> Figures:
         )
 
     ceiling = sa.type_coerce(Lot.ceiling, sa.BigInteger)
+    sold = [one.code for one in PROCEDURES.values() if one.offering is Offering.ASCENDING]
+    bought = Tender.procedure.not_in(sold)  # what is sold rises above its starting price; only purchases save
     row = session.execute(
         sa.select(
             within(year, bounds[-1], 1),
             within(before, same_point, 1),
             within(year, bounds[-1], price),
             within(before, same_point, price),
-            within(year, bounds[-1], ceiling),
+            within(year, bounds[-1], sa.case((bought, ceiling), else_=0)),
+            within(year, bounds[-1], sa.case((bought, price), else_=0)),
             *(within(bounds[at], bounds[at + 1], 1) for at in range(12)),
             *(within(bounds[at], bounds[at + 1], price) for at in range(12)),
-        ).where(Lot.awarded_at >= min(before, bounds[0]), Lot.outcome.is_not(None))
+        )
+        .join(Tender, Tender.id == Lot.tender_id)
+        .where(Lot.awarded_at >= min(before, bounds[0]), Lot.outcome.is_not(None))
     ).one()
     numbers = [int(value) for value in row]
-    deals, deals_before, fen, fen_before, top = numbers[:5]
+    deals, deals_before, fen, fen_before, top, spent = numbers[:6]
     open_now = session.scalar(
         sa.select(sa.func.count())
         .select_from(Tender)
         .where(Tender.published_at.is_not(None), Tender.terminated_at.is_(None), Tender.bids_close_at > now)
     )
-    saving = (top - fen) * 10_000 // top if top else None
-    return Figures(open_now or 0, deals, deals_before, fen, fen_before, saving, numbers[5:17], numbers[17:29])
+    saving = (top - spent) * 10_000 // top if top else None
+    return Figures(open_now or 0, deals, deals_before, fen, fen_before, saving, numbers[6:18], numbers[18:30])
 
 
 def _months(today: date) -> list[date]:
