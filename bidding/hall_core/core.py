@@ -172,7 +172,7 @@ class HallCore:
         """Stop owning an auction, with a farewell so that nobody takes it for an outage."""
         with self._guard:
             room = self._rooms.pop(auction_id, None)
-        if room is None or room.volatile:
+        if room is None:
             return
         with self.platform.database.writer.begin() as connection:
             connection.execute(
@@ -180,13 +180,6 @@ class HallCore:
                 .where(HEADS.c.id == auction_id, HEADS.c.owner == self.name, HEADS.c.fence == room.head.fence)
                 .values(owner="", alive_at=None)
             )
-
-    def host(self, room: Room) -> None:
-        """Keep a rehearsal: a room without a journal."""
-        assert room.volatile
-        with self._guard:
-            self._rooms[room.id] = room
-        self._queue.put(None)
 
     def owns(self, auction_id: UUID) -> bool:
         return auction_id in self._rooms
@@ -332,11 +325,10 @@ class HallCore:
             for message in waiting:
                 if message.recv_at <= trouble:
                     self._judge(plan, message)
-            for auction_id, room in tuple(self._rooms.items()):
-                if not room.volatile:
-                    draft = self._draft(plan, auction_id)
-                    assert draft is not None
-                    draft.stand_still("storage", trouble, now)
+            for auction_id in self.owned():
+                draft = self._draft(plan, auction_id)
+                assert draft is not None
+                draft.stand_still("storage", trouble, now)
             waiting = [message for message in waiting if message.recv_at > trouble]
         for message in waiting:
             self._judge(plan, message)
@@ -407,7 +399,7 @@ class HallCore:
         """The answer an idempotency key got the first time. Source: rules §4.3 A-08."""
         owner = plate or ""
         fresh = plan.receipts.get((room.id, owner, key))
-        if fresh is None and not room.volatile:
+        if fresh is None:
             with self.platform.database.reader.connect() as connection:
                 fresh = journal.receipt_by_key(connection, room.id, owner, key)
         if fresh is None:
@@ -420,13 +412,13 @@ class HallCore:
     def _write(self, plan: _Plan, now: datetime) -> int:
         """One transaction for everything planned, and the beat when its time has come."""
         moves, lines = [], []
-        for auction_id, draft in plan.drafts.items():
-            if draft.lines and not self._rooms[auction_id].volatile:
+        for draft in plan.drafts.values():
+            if draft.lines:
                 moves.append(draft.closed(owned=True))
                 lines.extend(draft.pairs())
         beat = self._alive_at is None or now - self._alive_at >= BEAT or self._trouble_at is not None
         kept = tuple(self._rooms.values()) if beat else ()
-        owned = [room for room in kept if not room.volatile and not room.head.over]
+        owned = [room for room in kept if not room.head.over]
         if not moves and not owned:
             if beat:
                 self._alive_at = now
@@ -469,7 +461,7 @@ class HallCore:
         with self.platform.database.reader.connect() as connection:
             for auction_id in auctions:
                 room = self._rooms.get(auction_id)
-                if room is None or room.volatile:
+                if room is None:
                     continue
                 head = journal.head_of(connection, auction_id)
                 if head is None or head.fence != room.head.fence:
@@ -485,7 +477,7 @@ class HallCore:
     def refresh(self, auction_id: UUID) -> None:
         """Read an auction's journal again when somebody else appended to it (an admission, an order to pause)."""
         room = self._rooms.get(auction_id)
-        if room is not None and not room.volatile:
+        if room is not None:
             with self._guard:
                 self._stale.add(auction_id)
             self._queue.put(None)
@@ -499,8 +491,6 @@ class HallCore:
             room = self._rooms.get(auction_id)
             if room is None or not draft.lines:
                 continue
-            if room.volatile:
-                draft.closed()
             before = room.state
             room.install(draft.state, draft.head)
             changed.append((room, before))
@@ -525,7 +515,7 @@ class HallCore:
             self.outlet.told(room, before, room.state)
         except Exception:
             log.exception("hall_news", auction=str(room.id))
-        if before.stage is not room.state.stage and not room.volatile and self._following is not None:
+        if before.stage is not room.state.stage and self._following is not None:
             following = self._following
             self._aside.submit(_logged, following, self.platform, room.id)
 

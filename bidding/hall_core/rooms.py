@@ -34,7 +34,6 @@ class Room:
     Attributes:
         lot: ``tender/number``.
         counted: whether everybody sees all offers, so that a receipt may number them.
-        volatile: a rehearsal: nothing of it is written anywhere.
         moment: when time alone changes something next.
     """
 
@@ -44,7 +43,6 @@ class Room:
     counted: bool
     state: State
     head: Head
-    volatile: bool = False
     moment: datetime | None = None
 
     def install(self, state: State, head: Head) -> None:
