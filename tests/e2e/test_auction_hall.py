@@ -290,7 +290,7 @@ def test_five_windows_play_a_blind_reverse_auction(stage: Stage) -> None:
     for window in (watcher, supervisor):
         assert "940,000" not in body(window)
         assert all(plate_of(sale, person) not in window.locator("main").inner_text() for person in people)
-    expect(supervisor.locator("#price-facts")).to_contain_text("valid offers")
+    expect(supervisor.locator("#price-facts")).to_contain_text("Valid offers")
     clean(stage, supervisor)
 
     stage.house.clock.tick(timedelta(seconds=120))

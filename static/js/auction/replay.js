@@ -98,9 +98,9 @@ function paint() {
   $("price").parentElement.classList.toggle("au-price-words", best === null);
   say($("price-unit"), best === null ? "" : unit.word);
   const facts = [];
-  if (state.best?.plate) facts.push([given.receipt_plate ?? "№", state.best.plate]);
+  if (state.best?.plate) facts.push([given.words.plate, state.best.plate]);
   if (best !== null && start !== null) facts.push([given.terms.direction === "up" ? given.words.premium : given.words.against, percent(best - start, start)]);
-  facts.push([given.words.count.replace("{n}", "").trim(), String(state.list.length)]);
+  facts.push([given.words.offers_label, String(state.list.length)]);
   $("price-facts").replaceChildren(...facts.map(([term, value]) => {
     const row = document.createElement("div");
     const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];

@@ -70,8 +70,8 @@ export function drawPrice(room) {
   if (!shown && least !== null) facts.push([words.next, unit.text(least)]);
   if (state.round && ["sealed_rounds", "turn_based"].includes(terms.format)) facts.push([words.round, `${state.round} / ${terms.rounds?.count ?? terms.turns?.rounds}`]);
   if (room.role !== "bidder") {
-    if (typeof state.bidders === "number") facts.push([words.bidders.replace("{n}", "").trim(), String(state.bidders)]);
-    if (typeof state.offers === "number") facts.push([words.count.replace("{n}", "").trim(), String(state.offers)]);
+    if (typeof state.bidders === "number") facts.push([words.bidders_label, String(state.bidders)]);
+    if (typeof state.offers === "number") facts.push([words.offers_label, String(state.offers)]);
   }
   $("price-facts").replaceChildren(...rows(facts.slice(0, 4)));
 }
