@@ -184,3 +184,25 @@ class IdentityLooked(Fact):
     kind = "admin-action"
     warrant: str
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LotteryHeld(Fact):
+    """A draw between offers, from numbers of the bidders' own machines (spec sealing §9)."""
+
+    name = "bidding.auction_lottery.held"
+    kind = "auction"
+    root: bytes
+    nonces: tuple[bytes, ...]
+    candidates: tuple[str, ...]
+    picked: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointsEntered(Fact):
+    """The panel's points for one item of a weighted auction."""
+
+    name = "bidding.auction_points.entered"
+    kind = "auction"
+    item: str
+    points: tuple[dict[str, Any], ...]

@@ -61,7 +61,12 @@ def an_auction_ends_at_its_best_offer(session: Session, now: datetime) -> Iterab
             continue
         standing = [seat.last for seat in room.state.seats.values() if seat.last is not None]
         best = min(standing, key=lambda one: (terms.sign * one.amount.minor, one.seq))
-        if (result.get("winner"), result.get("price")) != (best.plate, f"{best.amount.yuan:.2f}"):
+        said = (result.get("winner"), result.get("price"))
+        if (
+            result.get("reason") == "lottery"
+        ):  # equals were drawn among: the price is the best, the plate was drawn
+            said = (best.plate, said[1])
+        if said != (best.plate, f"{best.amount.yuan:.2f}"):
             yield Breach(auction.id, f"{result.get('winner')} won, {best.plate} offered {best.amount.yuan}")
 
 

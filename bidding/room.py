@@ -6,6 +6,7 @@ from typing import Any
 from bidding import promises_auction
 from bidding.actions import unsealing
 from bidding.actions.auctions import cancel_with_tender, prepare_auctions
+from bidding.actions.auctions_draw import draw_lotteries
 from bidding.actions.auctions_life import anchor_journals, follow_all, go_on, keep_moment, stand_still
 from bidding.actions.auctions_reserve import lapse_reserves
 from bidding.actions.closing import close_moment, close_tender
@@ -78,6 +79,7 @@ room = Room(
     chores=(
         Chore("auction journals", timedelta(seconds=1), anchor_journals),
         Chore("auctions", timedelta(seconds=1), follow_all),
+        Chore("auction lotteries", timedelta(seconds=2), draw_lotteries),
         Chore("auction reserves", timedelta(seconds=10), lapse_reserves),
     ),
     promises=(*PROMISES, *promises_auction.PROMISES),

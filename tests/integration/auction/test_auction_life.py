@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from bidding import promises_auction
 from bidding import queries_auction as queries
-from bidding.actions import auctions, auctions_end, auctions_life, auctions_reserve
+from bidding.actions import auctions, auctions_draw, auctions_end, auctions_life, auctions_reserve
+from bidding.hall_core import journal
 from bidding.models_auction import AuctionSeat, AuctionStage, BondOrder
 from bidding.rules.auction import Format, Terms, sight
 from bidding.rules.auction.terms import LimitMode, Priority, PriorityMode, Visible
@@ -526,3 +527,29 @@ def test_only_printed_reserves_are_sealed_and_only_before_the_start(sale: Sale, 
         auctions_reserve.seal_reserve(work, sale.auction().id, "0" * 64)
     with pytest.raises(NotAllowed), house.begin(house.actor(house.person(Role.BUYER))) as work:
         auctions_reserve.seal_reserve(work, sale.auction().id, "0" * 64)
+
+
+def test_a_printed_lottery_is_drawn_from_the_bidders_own_numbers(house: House) -> None:
+    from decimal import Decimal
+
+    sale = Sale(house, format=Format.SMALL, printed={"lottery_band_percent": Decimal("5")})
+    sale.publish()
+    hall = played(sale)
+    assert sale.auction().stage is AuctionStage.SETTLING
+
+    assert auctions_draw.draw_lotteries(house.platform) == 1
+    assert auctions_draw.draw_lotteries(house.platform) == 0
+
+    assert sale.auction().stage is AuctionStage.SOLD
+    result = sale.auction().result
+    assert result is not None
+    assert result["reason"] == "lottery"
+    with house.read() as session:
+        fact = session.scalars(sa.select(FactRow).where(FactRow.name == "bidding.auction_lottery.held")).one()
+        lines = journal.lines_of(session.connection(), hall.id)
+        root = bytes.fromhex(fact.body["root"])
+        drawn, plate = auctions_draw.draw_of(hall.id, root, fact.body["candidates"], lines)
+        for promise in promises_auction.PROMISES:
+            assert list(promise.check(session, house.clock.now())) == []
+    assert plate == fact.body["picked"] == result["winner"]
+    assert [number.hex() for number in drawn.nonces] == fact.body["nonces"]
