@@ -8,8 +8,9 @@ Source: detection §5; rules §5.2 (Q-01 … Q-08, H-01 … H-04).
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -25,11 +26,13 @@ from supervision.rules.signals.combine import TEN_THOUSAND, Indicator, Kind, Lig
 from trading.models import Lot, Tender
 
 if TYPE_CHECKING:
-    from supervision.analysis.shapes import Analysis
+    from supervision.analysis.shapes import Analysis, PairLead
 
 SPAN = timedelta(days=3 * 366)
 ALPHA = 0.01
 RUN_LEAST, STEADY = 4, 0.02
+JOINT_LEAST = 10
+PAIR_NULL = "bidders permuted inside category and year, all pairs of the city considered"
 LEADS_MOST = 50
 """So many pairs and rings a night may raise leads of their own; the rest waits behind them."""
 PATTERN_LIGHT = {"Q-01": Light.ORANGE, "Q-02": Light.ORANGE, "Q-07": Light.ORANGE, "Q-08": Light.ORANGE}
@@ -101,10 +104,15 @@ def _analysed(rows: Sequence[Any], lots: list[UUID], now: datetime, seed: int) -
     bidders: dict[UUID, dict[str, int]] = {}
     for row in rows:
         bidders.setdefault(row[0], {})[str(row[1])] = row[2].minor
-    return _indicators(found, bidders)
+    return findings(found, bidders)
 
 
-def _indicators(found: Analysis, bidders: dict[UUID, dict[str, int]]) -> Statistics:
+def findings(found: Analysis, bidders: dict[UUID, dict[str, int]]) -> Statistics:
+    """The findings of an analysis as indicators of lots, and each lot's place in the queue.
+
+    Args:
+        bidders: lot → firm → price in fen.
+    """
     made = Statistics(notes=tuple(found.notes))
     for one in found.tenders:
         lot = UUID(one.key)
@@ -119,11 +127,7 @@ def _indicators(found: Analysis, bidders: dict[UUID, dict[str, int]]) -> Statist
                         part.name, PATTERN_LIGHT[part.name], Kind.PRICE, firms, facts, _p(part.p), part.null
                     ),
                 )
-    raised = 0
-    for pair in found.pairs:
-        if raised >= LEADS_MOST or not pair.indicators or not pair.tenders or not pair.p <= ALPHA:
-            continue
-        raised += 1
+    for pair, codes, p in _telling_pairs(found):
         firms = tuple(sorted((pair.a, pair.b)))
         facts = {
             "joint": pair.joint,
@@ -133,11 +137,10 @@ def _indicators(found: Analysis, bidders: dict[UUID, dict[str, int]]) -> Statist
             "wins": [f"{pair.wins_a}", f"{pair.wins_b}"],
             "lots": list(pair.tenders[-40:]),
         }
-        null = "bidders permuted inside category and year"
-        for code in pair.indicators:
+        for code in codes:
             light = Light.ORANGE if code == "H-02" else Light.YELLOW
             made.add(
-                UUID(pair.tenders[-1]), Indicator(code, light, Kind.HISTORY, firms, facts, _p(pair.p), null)
+                UUID(pair.tenders[-1]), Indicator(code, light, Kind.HISTORY, firms, facts, _p(p), PAIR_NULL)
             )
     for ring in found.rings:
         if ring.p <= ALPHA and ring.tenders:
@@ -154,6 +157,45 @@ def _indicators(found: Analysis, bidders: dict[UUID, dict[str, int]]) -> Statist
                 Indicator("H-03", Light.ORANGE, Kind.HISTORY, firms, facts, _p(ring.p), null),
             )
     return made
+
+
+def _telling_pairs(found: Analysis) -> Iterator[tuple[PairLead, tuple[str, ...], float]]:
+    """Pairs worth a lead: the rule of the table fires, or they met too often for chance among all pairs of the city.
+
+    The second is more sensitive where ring members also bid alone: the excess over the permuted mean, as a Poisson
+    tail, times the number of pairs there could be (Bonferroni), is at most 1 %.
+    """
+    names = {name for pair in found.pairs for name in (pair.a, pair.b)}
+    possible = max(1, len(names) * (len(names) - 1) // 2)
+    raised = 0
+    for pair in found.pairs:
+        if raised >= LEADS_MOST or not pair.tenders:
+            return
+        p = min(1.0, possible * poisson_tail(pair.expected, pair.joint))
+        often = p <= ALPHA and pair.joint >= JOINT_LEAST
+        codes = pair.indicators if pair.p <= ALPHA else ()
+        if codes or often:
+            raised += 1
+            yield (
+                pair,
+                tuple(dict.fromkeys((*codes, "H-01"))) if often else tuple(codes),
+                p if often else pair.p,
+            )
+
+
+def poisson_tail(mean: float, least: int) -> float:
+    """P(at least ``least``) of a Poisson count; 1 when the mean is unknown."""
+    if not mean >= 0 or least <= 0:
+        return 1.0
+    if mean == 0:
+        return 0.0
+    term = math.exp(least * math.log(mean) - mean - math.lgamma(least + 1))
+    total, count = 0.0, least
+    while term > 1e-18 * max(total, 1e-300) and count < least + 10_000:
+        total += term
+        count += 1
+        term *= mean / count
+    return min(1.0, total)
 
 
 def steady_firms(prices: Mapping[str, int], code: str) -> tuple[str, ...]:
