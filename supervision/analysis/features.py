@@ -131,30 +131,55 @@ def _close(logs: Floats, width: float) -> Floats:
 
 
 def around(
-    place: Floats, known: Ints, label: Floats, own_group: Ints, *, widths: tuple[float, ...] = (1.0, 5.0)
+    place: Floats, known: Ints, values: Floats, own_group: Ints, *, widths: tuple[float, ...] = (1.0, 5.0)
 ) -> Floats:
-    """Share of confirmed cases among the decided tenders around each one in time, itself and its duplicates left out.
+    """Weighted means of what is known of the tenders around each one in time, itself and its duplicates left out.
 
     Args:
-        place: of each tender in time, shape (m,). known: positions of the decided tenders that may be read.
-            label: 0 or 1 of each of those. own_group: duplicates carry one number, shape (m,).
-        widths: of the bell, in typical distances between decided tenders.
+        place: of each tender in time, shape (m,). known: positions of the tenders that may be read.
+            values: of each of those, shape (len(known),) or (len(known), k): labels, screens. own_group: duplicates
+            carry one number, shape (m,).
+        widths: of the bell, in typical distances between the tenders that may be read.
 
     Returns:
-        Shape (len(widths), m).
+        Shape (len(widths) × k, m), the columns of the first width first; drawn towards the overall mean where few are near.
     """
+    columns = values.reshape(len(known), -1)
     steps = np.diff(np.sort(place[known]))
     unit = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
-    found = np.empty((len(widths), len(place)))
-    base = float(label.mean()) if len(label) else 0.5
+    base = columns.mean(axis=0)
+    found = np.empty((len(widths), columns.shape[1], len(place)))
     for first in range(0, len(place), 2_000):
         some = slice(first, first + 2_000)
         apart = (place[some, None] - place[known][None]) / unit
         other = own_group[some, None] != own_group[known][None]
         for row, width in enumerate(widths):
             weight = np.exp(-0.5 * (apart / width) ** 2) * other
-            found[row, some] = (weight @ label + 0.5 * base) / (weight.sum(axis=1) + 0.5)
-    return found
+            mean = (weight @ columns + 0.5 * base) / (weight.sum(axis=1) + 0.5)[:, None]
+            found[row][:, some] = mean.T
+    return found.reshape(-1, len(place))
+
+
+AROUND = ("CV", "SPD", "SKEW", "KURT", "RD", "n", "size", "near0.005", "gap0.5")
+"""What is read of the tenders around, beside their labels."""
+
+
+def surroundings(of: Table, label: Floats) -> Floats:
+    """Label and columns ``AROUND`` of each tender, unknown ones at the median, shape (m, 1 + len(AROUND))."""
+    place = {name: column for column, name in enumerate(of.names)}
+    columns = [label]
+    for name in AROUND:
+        value = of.x[:, place[name]]
+        middle = float(np.nanmedian(value)) if np.isfinite(value).any() else 0.0
+        columns.append(np.where(np.isfinite(value), value, middle))
+    return np.column_stack(columns)
+
+
+def around_columns(place: Floats, known: Ints, values: Floats, own_group: Ints) -> dict[str, Floats]:
+    """The columns that ``surroundings`` of the known tenders give to every tender, by name, and the place itself."""
+    found = around(place, known, values, own_group)
+    names = [f"around_{width}_{name}" for width in ("near", "far") for name in ("label", *AROUND)]
+    return {**dict(zip(names, found, strict=True)), "place": place}
 
 
 def duplicates(history: History) -> Ints:

@@ -153,8 +153,8 @@ class _Kept:
     """Columns of numbers, one entry a usable line."""
 
     def __init__(self) -> None:
-        self.tender, self.firm, self.currency, self.line = array("q"), array("q"), array("q"), array("q")
-        self.bid, self.won = array("d"), array("b")
+        self.tender, self.firm, self.line = array("i"), array("i"), array("i")
+        self.currency, self.won, self.bid = array("h"), array("b"), array("d")
 
 
 class _Reader:
@@ -250,7 +250,7 @@ class _Reader:
     def _about(self, line: int, tender: int, cell: Callable[[str], str]) -> None:
         """What a line says about its tender; the first line that says it counts, for labels the highest."""
         kind = " / ".join(text for text in (cell("market"), cell("category")) if text)
-        if kind or tender not in self.category:
+        if kind:
             self.category.setdefault(tender, self.texts[kind])
         if place := cell("region"):
             self.region.setdefault(tender, self.texts[place])
@@ -281,27 +281,22 @@ class _Reader:
                 self.days[tender] = min(self.days.get(tender, number), number)
 
     def _made(self, kept: _Kept, rows: int, columns: tuple[str, ...]) -> Bids:
-        tender, firm, currency = (
-            np.array(one, dtype=np.int64) for one in (kept.tender, kept.firm, kept.currency)
-        )
-        bid, won, line = (
-            np.array(kept.bid),
-            np.array(kept.won, dtype=np.bool_),
-            np.array(kept.line, dtype=np.int64),
-        )
+        tender, firm = np.array(kept.tender, dtype=np.int64), np.array(kept.firm, dtype=np.int64)
+        currency, line = np.array(kept.currency, dtype=np.int64), np.array(kept.line, dtype=np.int64)
+        bid, won = np.array(kept.bid), np.array(kept.won, dtype=np.bool_)
         once = self._once(tender, firm, line) & self._one_currency(tender, currency, line)
         tender, firm, bid, won, currency = tender[once], firm[once], bid[once], won[once], currency[once]
         if not len(bid):
             raise Unreadable(f"{self.path}: no usable bid among {rows} lines")
         old, tender = np.unique(tender, return_inverse=True)
         keys = list(self.tenders.numbers)
-        texts = list(self.texts.numbers) or [""]
+        texts = [*self.texts.numbers, ""]
         money = np.zeros(len(old), dtype=np.int64)
         money[tender] = currency
         marks = list(self.currencies.numbers)
         several = len(np.unique(money)) > 1
         kinds = [
-            texts[self.category.get(t, 0)] + (f" ({marks[c]})" if several else "")
+            texts[self.category.get(t, -1)] + (f" ({marks[c]})" if several else "")
             for t, c in zip(old.tolist(), money.tolist(), strict=True)
         ]
         days = np.array([self.days.get(t, np.iinfo(np.int64).min) for t in old.tolist()], dtype=np.int64)
@@ -351,8 +346,12 @@ class _Reader:
 
 def numbers_of(keys: Sequence[str]) -> tuple[Floats | None, str]:
     """The number in each key and what stands before it, when all keys are alike but for it; otherwise None."""
-    found = [NUMBER_IN_KEY.match(key) for key in keys]
-    frames = {(one[1], one[3]) for one in found if one is not None}
-    if len(frames) != 1 or any(one is None for one in found):
-        return None, ""
-    return np.array([float(one[2]) for one in found if one is not None]), next(iter(frames))[0]
+    frame: tuple[str, str] | None = None
+    numbers = np.empty(len(keys))
+    for i, key in enumerate(keys):
+        one = NUMBER_IN_KEY.match(key)
+        if one is None or (frame is not None and frame != (one[1], one[3])):
+            return None, ""
+        frame = one[1], one[3]
+        numbers[i] = float(one[2])
+    return (numbers, frame[0]) if frame is not None else (None, "")

@@ -98,7 +98,7 @@ def carried(seen: Look, firms: Sequence[str], label: Floats) -> Carried:
 def save(path: Path, model: Model, firms: Carried) -> None:
     """Write the model and, beside it, its card as JSON and as a page to read."""
     arrays: dict[str, Any] = {f"firms.{key}": value for key, value in vars(firms).items()}
-    arrays |= {"memory.place": model.memory.place, "memory.label": model.memory.label}
+    arrays |= {"memory.place": model.memory.place, "memory.values": model.memory.values}
     arrays |= {"memory.key": np.array(model.memory.key, dtype=np.str_), "memory.bids": model.memory.bids}
     shape: dict[str, Any] = {"format": FORMAT, "uses": model.uses, "card": model.card, "ensembles": {}}
     for name, one in (("beyond", model.beyond), ("within", model.within)):
@@ -138,7 +138,7 @@ def load(path: Path) -> tuple[Model, Carried]:
             made[name] = Ensemble(tuple(one["names"]), members, float(one["slope"]), float(one["intercept"]))
         memory = Memory(
             arrays["memory.place"],
-            arrays["memory.label"],
+            arrays["memory.values"],
             tuple(arrays["memory.key"].tolist()),
             arrays["memory.bids"],
         )

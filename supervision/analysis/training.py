@@ -18,7 +18,7 @@ from numpy.random import Generator
 
 from supervision.analysis import trees, validation
 from supervision.analysis.engine import Look, Tell, silent
-from supervision.analysis.features import Table, around, duplicates, table
+from supervision.analysis.features import AROUND, Table, around_columns, duplicates, surroundings, table
 from supervision.analysis.shapes import Bools, Floats, History, Ints
 from supervision.analysis.trees import Trees
 from supervision.rules.signals.company import nothing_before, records
@@ -26,6 +26,7 @@ from supervision.rules.signals.company import nothing_before, records
 DECIDED_MIN = 50
 BIDS_MIN = 3
 LATER_SHARE = 0.3
+BOOSTING_MIN = 600
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,12 @@ class Memory:
     """What a model remembers of the tenders it learned from.
 
     Attributes:
-        place, label, key: of the decided tenders in time; empty when unknown. bids: sum of the bids of each of them.
+        place, key: of the decided tenders in time; empty when unknown. values: label and screens of each of them, see
+            ``surroundings``. bids: sum of the bids of each of them.
     """
 
     place: Floats
-    label: Floats
+    values: Floats
     key: tuple[str, ...]
     bids: Floats
 
@@ -113,8 +115,8 @@ class Lesson:
         """Columns when only the labels of ``learn`` may be read: cases around in time, earlier cases of the firms."""
         more: dict[str, Floats] = {}
         if within and self.place is not None:
-            near = around(self.place, learn, self.y[learn], self.group)
-            more = {"around_near": near[0], "around_far": near[1], "place": self.place}
+            known = surroundings(self.of, self.y)[learn]
+            more = around_columns(self.place, learn, known, self.group)
         if self.records and self.seen.presence is not None and self.at is not None:
             told = np.full(len(self.y), np.nan)
             told[learn] = self.y[learn]
@@ -146,10 +148,17 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def choices(cases: int) -> Mapping[str, tuple[str, ...]]:
+    """What is tried: boosting needs more cases than the other trees and is not tried on few."""
+    return CHOICES if cases >= BOOSTING_MIN else {"extra": CHOICES["extra"]}
+
+
 def try_out(of: Lesson, rng: Generator, *, within: bool, repeats: int, tell: Tell) -> dict[str, Floats]:
     """Grouped folds: mean logit of each choice for every usable tender, labels of its fold unread."""
     where = np.flatnonzero(of.usable)
-    sums = {choice: np.zeros(len(of.y)) for choice in CHOICES}
+    options = choices(len(where))
+    fits = {name: FIT[name] for name in {one for members in options.values() for one in members}}
+    sums = {choice: np.zeros(len(of.y)) for choice in options}
     total, done = repeats * validation.FOLDS, 0
     for _ in range(repeats):
         for learn, test in validation.folds(of.y[where], of.group[where], rng):
@@ -158,9 +167,9 @@ def try_out(of: Lesson, rng: Generator, *, within: bool, repeats: int, tell: Tel
             seed = int(rng.integers(2**31))
             made = {
                 name: _logit(fit(columns[learn], of.y[learn], seed).probability(columns[test]))
-                for name, fit in FIT.items()
+                for name, fit in sorted(fits.items())
             }
-            for choice, members in CHOICES.items():
+            for choice, members in options.items():
                 sums[choice][test] += np.mean([made[one] for one in members], axis=0) / repeats
             done += 1
             tell("training " + ("within" if within else "beyond"), done, total)
@@ -211,7 +220,7 @@ def train(
     labels = y[where]
     if min(int((labels == 1).sum()), int((labels == 0).sum())) < 10:
         raise ValueError("training needs ten decided tenders of each class with enough bids")
-    repeats = 3 if len(where) < 600 else 1
+    repeats = 3 if len(where) < BOOSTING_MIN else 1
     free = seen.score.total[where]
     group = of.group[where]
     figures: dict[str, Any] = {"label-free": asdict(validation.measure(labels, free, group, rng))}
@@ -219,7 +228,7 @@ def train(
     gain: dict[str, validation.Figure] = {}
     for name in ("beyond", "within") if place is not None else ("beyond",):
         tried = try_out(of, rng, within=name == "within", repeats=repeats, tell=tell)
-        choice = max(CHOICES, key=lambda one: validation.auc(labels, tried[one][where]))
+        choice = max(tried, key=lambda one: validation.auc(labels, tried[one][where]))
         logit = tried[choice][where]
         figures[name] = {"members": choice, **asdict(validation.measure(labels, logit, group, rng))}
         gain[name] = validation.better(labels, logit, free, group, rng)
@@ -233,10 +242,11 @@ def train(
     if "within" in made and figures["within"]["auc"]["value"] <= known["value"]:
         del made["within"]
     card = _card(of, data, figures, taken=taken, enough=enough)
-    memory = Memory(np.empty(0), np.empty(0), (), np.empty(0))
+    memory = Memory(np.empty(0), np.empty((0, 1 + len(AROUND))), (), np.empty(0))
     if place is not None:
         sums = np.bincount(history.tender, weights=history.bid, minlength=len(y)).astype(np.float64)
-        memory = Memory(place[where], labels, tuple(history.keys[t] for t in where.tolist()), sums[where])
+        values = surroundings(of.of, y)[where]
+        memory = Memory(place[where], values, tuple(history.keys[t] for t in where.tolist()), sums[where])
     return Model(made["beyond"], made.get("within"), memory, "model" if taken else "label-free", card)
 
 
@@ -274,7 +284,7 @@ def _card(
         if enough
         else f"fewer than {DECIDED_MIN} decided tenders"
     )
-    names = list(of.of.names) + (["around_near", "around_far", "place"] if of.place is not None else [])
+    names = list(of.of.names) + (["around_near_…", "around_far_…", "place"] if of.place is not None else [])
     return {
         "format": 1,
         "data": dict(data),
@@ -306,19 +316,19 @@ def apply(model: Model, history: History, seen: Look, place: Floats | None) -> F
     found = model.beyond.probability(of)
     if model.within is not None and place is not None and len(model.memory.place):
         inside = (place >= model.memory.place.min()) & (place <= model.memory.place.max())
-        near = _around_memory(model.memory, place, history.keys)
-        wide = of.joined({"around_near": near[0], "around_far": near[1], "place": place})
+        wide = of.joined(_around_memory(model.memory, place, history.keys))
         found = np.where(inside, model.within.probability(wide), found)
     return np.where(seen.screens.n >= (1 if seen.presence is not None else 2), found, np.nan)
 
 
-def _around_memory(memory: Memory, place: Floats, keys: Sequence[str]) -> Floats:
-    """Confirmed cases around in the model's memory; a tender never reads its own label."""
+def _around_memory(memory: Memory, place: Floats, keys: Sequence[str]) -> dict[str, Floats]:
+    """What the model remembers around each tender; a tender never reads itself."""
     number = {key: i for i, key in enumerate(memory.key)}
     own = np.array([number.get(key, len(number) + i) for i, key in enumerate(keys)], dtype=np.int64)
     group = np.r_[own, np.arange(len(memory.key))]
     known = np.arange(len(place), len(group))
-    return around(np.r_[place, memory.place], known, memory.label, group)[:, : len(place)]
+    found = around_columns(np.r_[place, memory.place], known, memory.values, group)
+    return {name: value[: len(place)] for name, value in found.items()}
 
 
 def numbering_differs(model: Model, history: History) -> bool:
