@@ -27,6 +27,8 @@ KINDS = {
     "sealer-release": marked("Sealing program released"),
     "key-change": marked("Platform key changed"),
     "admin-action": marked("Administration"),
+    "auction": marked("Auction"),
+    "auction-journal": marked("Auction journal"),
     "tick": marked("Clock tick"),
 }
 
