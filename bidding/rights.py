@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernel.rights import Actor, Permission, Right, Role, any_of, for_org, holds, only_system
+from trading import rights as trading
 
 SEAT_GIVE = Permission("bidding:seat:give")
 KEY_STATE = Permission("bidding:key:state")
@@ -30,11 +31,8 @@ STANDING_SET = Permission("bidding:standing:set")
 
 
 def runs_tender(actor: Actor, tender: Any) -> bool:
-    """The buyer of a tender, or the agency that acts for him."""
-    if actor.is_system:
-        return True
-    mine = (tender.buyer_id, tender.agent_id)
-    return actor.has(Role.BUYER, Role.AGENT) and actor.org_id is not None and actor.org_id in mine
+    """The buyer of a tender, the agency that acts for him, or the platform itself."""
+    return actor.is_system or trading.runs_tender(actor, tender)
 
 
 RIGHTS: dict[Permission, Right] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernel.rights import Actor, Permission, Right, Role, any_of, for_org, holds, only_system
+from trading.rights import runs_tender
 
 EXPERT_ENROL = Permission("evaluation:expert:enrol")
 PANEL_NAME = Permission("evaluation:panel:name")
@@ -16,12 +17,6 @@ EXPLAIN = Permission("evaluation:abnormal:explain")
 CANDIDATES_PUBLISH = Permission("evaluation:candidates:publish")
 AWARD_CONFIRM = Permission("evaluation:award:confirm")
 NAMES_READ = Permission("evaluation:names:read")
-
-
-def runs_tender(actor: Actor, tender: Any) -> bool:
-    """The buyer of a tender, or the agency that acts for him."""
-    mine = (tender.buyer_id, tender.agent_id)
-    return actor.has(Role.BUYER, Role.AGENT) and actor.org_id is not None and actor.org_id in mine
 
 
 def sits(actor: Actor, panelist: Any) -> bool:
