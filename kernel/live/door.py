@@ -41,6 +41,15 @@ def refused(no: Refusal, lang: str = "zh-CN") -> Json:
     return {"ok": False, "problem": problem}
 
 
+def spoken(value: Any) -> Any:
+    """As ``plain``, but nothing stays nothing: news tell also that an entry became null."""
+    if isinstance(value, Mapping):
+        return {str(name): spoken(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [spoken(item) for item in value]
+    return plain(value)
+
+
 @dataclass(frozen=True)
 class Ticket:
     """Somebody who may listen: which channel, and as what."""
@@ -83,13 +92,13 @@ class Door:
         channel, subject = ticket.channel, ticket.subject
         answer: Json = {"channel": ticket.name}
         if channel.own is not None:
-            answer["own"] = plain(channel.own(session, actor, subject))
+            answer["own"] = spoken(channel.own(session, actor, subject))
         if channel.since is not None and type(seen) is int:
             news = channel.since(session, actor, subject, seen)
             if news is not None:
-                answer["news"] = [{"version": at, "news": plain(item)} for at, item in news]
+                answer["news"] = [{"version": at, "news": spoken(item)} for at, item in news]
                 return answer, max((at for at, _ in news), default=seen)
-        state = plain(channel.snapshot(session, actor, subject))
+        state = spoken(channel.snapshot(session, actor, subject))
         answer["state"] = state
         return answer, int(state.get("version", 0))
 
@@ -124,14 +133,14 @@ class Telling:
     def tell(self, channel: str, *, version: int, news: Mapping[str, Any], audience: str = "") -> None:
         """Send numbered news to one audience of a channel, everywhere."""
         at = _stamp(self.platform.outside.clock.now())
-        data = {"channel": channel, "version": version, "news": plain(dict(news)), "at": at}
+        data = {"channel": channel, "version": version, "news": spoken(dict(news)), "at": at}
         self._everywhere(room_of(channel, audience), "news", data)
 
     def tell_one(self, channel: str, seat_key: str, *, news: Mapping[str, Any], version: int = 0) -> None:
         """Send private news to every connection of one participant, everywhere."""
         assert seat_key, "private news need an addressee"
         at = _stamp(self.platform.outside.clock.now())
-        data: Json = {"channel": channel, "own": plain(dict(news)), "at": at}
+        data: Json = {"channel": channel, "own": spoken(dict(news)), "at": at}
         if version:
             data["version"] = version
         self._everywhere(seat_room(channel, seat_key), "own", data)

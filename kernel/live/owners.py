@@ -43,6 +43,7 @@ class Owners:
     Args:
         address: where browsers reach this process; told to clients that must go there.
         seconds: how long a lease lasts without being renewed.
+        claims: whether this process may become an owner; a web process beside a hall only passes commands on.
     """
 
     def __init__(
@@ -53,12 +54,14 @@ class Owners:
         address: str,
         *,
         seconds: float = LEASE_SECONDS,
+        claims: bool = True,
     ) -> None:
         self.platform = platform
         self.channels = channels
         self.bus = bus
         self.me = f"{address}#{bus.me if bus is not None else system_entropy(8).hex()}"
         self._seconds = seconds
+        self._claims = claims
         self._held: dict[str, tuple[Lease, float]] = {}  # name → lease, and until when we believe in it
         self._elsewhere: dict[
             str, tuple[str, float]
@@ -108,7 +111,7 @@ class Owners:
     def claim(self, name: str) -> Lease | None:
         """Take the lease of ``prefix:id`` if it is free. Waits for the database."""
         found = self.lease(name)
-        if found is not None or self._holder_elsewhere(name) is not None:
+        if found is not None or not self._claims or self._holder_elsewhere(name) is not None:
             return found
         with self._lock:
             one = self._claiming.setdefault(name, threading.Lock())
@@ -152,8 +155,8 @@ class Owners:
         """What our listeners need and nobody holds."""
         names = {f"{prefix}:{key}" for prefix, key, _ in wanted if self.channels[prefix].owned}
         names = {name for name in names if self.lease(name) is None}
-        if not names:
-            return names
+        if not names or not self._claims:
+            return set()
         with self.platform.read() as session:
             found = leases.free(session, names, self.platform.outside.clock.now())
         for name in found:

@@ -53,7 +53,10 @@ class StockLive(Telling, SocketIO):  # type: ignore[misc]
         self._running = False
         self._testing = app.testing
         self.bus = Bus(settings.redis_url, self) if settings.redis_url else None
-        self.owners = Owners(platform, self.door.channels, self.bus, settings.live_url or settings.base_url)
+        beside_a_hall = bool(settings.live_url or settings.hall_bind)
+        self.owners = Owners(
+            platform, self.door.channels, self.bus, settings.base_url, claims=not beside_a_hall
+        )
         for event, deed in (
             ("join", self._join),
             ("leave", self._leave),

@@ -177,6 +177,23 @@ def test_what_another_process_owns_is_done_there(hall: House) -> None:
     assert stamps == []
 
 
+def test_a_web_process_beside_a_hall_never_becomes_an_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms = composition.rooms()
+    monkeypatch.setattr(composition, "rooms", lambda: (*rooms, Room("sale", channels=[replace(CHANNEL)])))
+    house = House(tmp_path, hall_bind="127.0.0.1:1")
+    bidder = enter(house, house.client(house.person(Role.BIDDER)))
+    ask(bidder, "join", {"channel": NAME})
+    assert do(bidder, price=1)["problem"]["code"] == "no_answer_yet"
+    house.platform.live.owners.once(house.platform.live.joined())
+    assert house.platform.live.owners.lease(NAME) is None
+    assert leases.acquire(house.platform, NAME, "http://hall#1", 3) is not None
+    assert do(bidder, price=1)["problem"]["code"] == "moved"
+    house.platform.live.owners.close()
+    house.close()
+
+
 @pytest.mark.parametrize(("printed", "status"), [(True, 200), (False, 400)])
 def test_long_polling_is_there_only_where_it_is_printed(tmp_path: Path, printed: bool, status: int) -> None:
     house = House(tmp_path, live_polling=printed)
