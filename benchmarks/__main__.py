@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import history, log, screens, sealing, search
+from benchmarks import auction_fanout, history, log, screens, sealing, search
 from benchmarks.report import Result, commit, machine, record
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "proofs": log.proofs,
     "replay": history.run,
     "search": search.run,
+    "fanout": auction_fanout.run,
     "screens": screens.run,
 }
 ALL = ("sealing", "log", "replay", "search", "screens")
