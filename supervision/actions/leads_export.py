@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from kernel import documents
 from kernel.facts import plain
+from kernel.i18n import speaking
 from kernel.identity.models import Organization
 from kernel.ledger.models import LogRecord
 from kernel.pdf import Sheet
@@ -27,7 +28,8 @@ from kernel.platform import Platform
 from sealbid import jcs, signatures
 from supervision.actions.leads import evidence_bytes, indicators_of
 from supervision.leads_models import ImportBatch, ImportedTrace, Lead
-from supervision.leads_words import KINDS, TITLES
+from supervision.leads_shown import fact_lines
+from supervision.leads_words import about, fact_word, kind_word, light_word, outcome_word
 from supervision.rules.signals.combine import Indicator
 
 SENTENCE = "评分只用来排定核查先后，不是违法认定。当事人可以陈述申辩。"
@@ -127,10 +129,12 @@ def export_lead(platform: Platform, session: Session, lead: Lead) -> tuple[bytes
 
 
 def dossier_pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]) -> bytes:
-    """The dossier for people; the digest of its canonical form stands on every page."""
-    from supervision.leads_shown import fact_lines
-    from supervision.leads_words import about
+    """The dossier for people, in Chinese; the digest of its canonical form stands on every page."""
+    with speaking("zh-CN"):
+        return _pdf(body, encoded, found)
 
+
+def _pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]) -> bytes:
     digest = hashlib.sha256(encoded).hexdigest()
     names = {org["id"]: org["name"] for org in body["firms"]}
     sheet = Sheet(
@@ -140,7 +144,7 @@ def dossier_pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]
     sheet.facts(
         [
             ("线索编号", body["lead"]),
-            ("灯色（仅由直接证据决定）", body["light"]),
+            ("灯色（仅由直接证据决定）", light_word(body["light"])),
             ("可疑程度（万分之）", str(body["risk"])),
             ("提出时间", body["opened_at"]),
             ("导出时间", body["exported_at"]),
@@ -154,16 +158,19 @@ def dossier_pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]
         [110, 64],
     )
     sheet.heading("分数来源")
-    sheet.table(["类别", "万分点"], [[KINDS[k], str(v)] for k, v in body["shares"].items()], [110, 64])
+    sheet.table(["类别", "万分点"], [[kind_word(k), str(v)] for k, v in body["shares"].items()], [110, 64])
     for number, one in enumerate(found, start=1):
         words = about(one.code)
-        sheet.heading(f"E{number}　{one.code}　{words.title or TITLES[one.code]}")
+        sheet.heading(f"E{number}　{one.code}　{words.title}")
         sheet.facts(
             [
                 ("涉及投标人", "、".join(names.get(firm, firm) for firm in one.firms)),
                 ("对应情形", words.element),
                 ("取得方式", words.how),
-                ("事实", "\n".join(f"{key}: {text}" for key, text in fact_lines(one.facts, names))),
+                (
+                    "事实",
+                    "；".join(f"{fact_word(key)}：{text}" for key, text in fact_lines(one.facts, names)),
+                ),
                 ("偶然概率 p", f"{one.p}（{one.null}）" if one.p else "—"),
                 ("需排除的正当解释", "；".join(words.innocent)),
                 ("可推翻本线索的材料", words.refutes),
@@ -183,7 +190,9 @@ def dossier_pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]
         sheet.text(asked["answer"] or "（尚未答复）")
     if body["closed"]:
         sheet.heading("办结")
-        sheet.text(f"{body['closed']['at']}　{body['closed']['outcome']}　{body['closed']['reason']}")
+        sheet.text(
+            f"{body['closed']['at']}　{outcome_word(body['closed']['outcome'])}　{body['closed']['reason']}"
+        )
     return sheet.render()
 
 

@@ -188,6 +188,26 @@ def test_a_firm_sees_only_its_question_and_answers_once(city: Any) -> None:
     assert "该账户为担保公司归集账户。" in client.get(f"/supervision/leads/{lead.code}").text
 
 
+def test_a_question_shows_on_the_desk_until_it_is_answered(city: Any) -> None:
+    rigged(city)
+    leads.build_leads(city.house.platform)
+    lead, world, member = the_lead(city), city.world, cartel.ring_of(city.world)[0]
+    assert "监督部门请您单位说明情况" not in bidder(city, member).get("/desk").text
+    with world.begin(world.supervisors[0]) as work:
+        row = leads_handling.ask_firm(work, lead.code, member.org_id, "请说明。")
+    assert "监督部门请您单位说明情况" in bidder(city, member).get("/desk").text
+    with world.begin(member) as work:
+        leads_handling.answer_question(work, row.id, "系担保公司归集账户。")
+    assert "监督部门请您单位说明情况" not in bidder(city, member).get("/desk").text
+
+
+def test_a_tender_tells_bidders_what_a_submission_records(city: Any) -> None:
+    deal = city.tender("published")
+
+    assert "递交投标时记录什么" in bidder(city, city.world.bidders[0]).get(f"/tenders/{deal.code}").text
+    assert "递交投标时记录什么" not in city.house.client().get(f"/tenders/{deal.code}").text
+
+
 def test_questions_go_to_firms_of_the_lead_once(city: Any) -> None:
     rigged(city)
     leads.build_leads(city.house.platform)
