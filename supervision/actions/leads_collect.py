@@ -138,8 +138,8 @@ def _read_given(platform: Platform, session: Session, file: LotFile) -> None:
     for row in session.scalars(sa.select(Document).where(Document.tender_id == file.lot.tender_id)):
         try:
             data = documents.load(platform.outside.blobs, row.sha256)
-        except NotFound:
-            file.unread.append(f"{row.name}: not in the store")
+        except (NotFound, documents.Corrupted) as problem:
+            file.unread.append(f"{row.name}: {type(problem).__name__}")
             continue
         paper = read_paper(row.name, data)
         file.given.append(paper)

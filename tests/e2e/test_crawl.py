@@ -63,6 +63,7 @@ NOT_BY_LINKS = {
     "identity.step_up": "only in front of a binding act",
     "identity.server_time": "asked by scripts",
     "bidding.opening_state": "asked by scripts",
+    "supervision.lead_page": "only where a lead was found; tested with the leads",
     "supervision.log_record": "JSON for machines; tested with the log",
     "supervision.log_tender": "JSON for machines; tested with the log",
     "supervision.log_unexplained": "JSON for machines; tested with the log",
