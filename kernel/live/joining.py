@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
@@ -72,28 +73,55 @@ class Entrance:
             self._batches += 1
             arrivals, self._arrivals = self._arrivals[:BATCH], self._arrivals[BATCH:]
             if arrivals:
-                self._engine.aside(lambda some=arrivals: self._who(some), self._welcome)  # type: ignore[misc]
+                self._run(self._who, self._welcome, arrivals, [link for link, *_ in arrivals])
                 continue
             joins, self._joins = self._joins[:BATCH], self._joins[BATCH:]
-            self._engine.aside(lambda some=joins: self._admit(some), self._admitted)  # type: ignore[misc]
+            self._run(self._admit, self._admitted, joins, [one.link for one in joins])
 
-    def _batch_done(self) -> None:
-        self._batches -= 1
-        self._pump()
+    def _run(
+        self,
+        deed: Callable[[list[Any]], Any],
+        then: Callable[[Any], bool],
+        items: list[Any],
+        links: list[Link],
+    ) -> None:
+        """Do one step of a batch in a thread, the next in the loop. Whatever goes wrong, the batch ends: its sockets
+        are closed and come again, and others have their turn.
+
+        Args:
+            then: gets the result of ``deed``; True when the batch goes on with another step.
+        """
+
+        def step() -> Any:
+            try:
+                return deed(items)
+            except Exception:  # a bug; what is expected to fail is handled in the step itself
+                log.exception("live_join")
+                return None
+
+        def finish(result: Any) -> None:
+            goes_on = False
+            try:
+                if result is None:
+                    for link in links:
+                        link.close()
+                else:
+                    goes_on = then(result)
+            finally:
+                if not goes_on:
+                    self._batches -= 1
+                    self._pump()
+
+        self._engine.aside(step, finish)
 
     def _who(
         self, arrivals: list[tuple[Link, Request, str, bytes]]
     ) -> list[tuple[Link, str, bytes, Actor, str]]:
-        """Look up who is behind some requests. In a thread. Trouble of the database leaves them anonymous: the
-        join looks again."""
+        """Look up who is behind some requests. In a thread. Without the database nobody comes in: they try again."""
         tokens: dict[Link, str] = {}
         for link, request, _, _ in arrivals:
             tokens[link] = self._token(request.cookie(str(self._live.app.config["SESSION_COOKIE_NAME"])))
-        try:
-            found = principals.by_tokens(self._platform, {token for token in tokens.values() if token})
-        except Exception:  # the socket opens; whoever joins is looked up again
-            log.exception("live_lookup")
-            found = {}
+        found = principals.by_tokens(self._platform, {token for token in tokens.values() if token})
         answers = []
         for link, request, accept, rest in arrivals:
             actor, lang = found.get(tokens[link], (ANONYMOUS, ""))
@@ -119,12 +147,12 @@ class Entrance:
             return ""
         return token if isinstance(token, str) else ""
 
-    def _welcome(self, answers: list[tuple[Link, str, bytes, Actor, str]]) -> None:
+    def _welcome(self, answers: list[tuple[Link, str, bytes, Actor, str]]) -> bool:
         now = time.monotonic()
         for link, accept, rest, actor, lang in answers:
             link.actor, link.lang, link.checked_at = actor, lang, now
             self._engine.welcome(link, accept, rest)
-        self._batch_done()
+        return False
 
     def join(self, link: Link, message: Json, number: int | None) -> None:
         """Somebody asks to listen."""
@@ -161,7 +189,7 @@ class Entrance:
             return [(one, one.link.actor, NotNow("no_answer_yet")) for one in joins]
         return found
 
-    def _admitted(self, found: list[tuple[_Join, Actor, Ticket | Refusal]]) -> None:
+    def _admitted(self, found: list[tuple[_Join, Actor, Ticket | Refusal]]) -> bool:
         """Let them hear first; what they see is looked up after that, so that nothing falls in between."""
         todo: list[tuple[_Join, Actor, Ticket]] = []
         now = time.monotonic()
@@ -184,9 +212,8 @@ class Entrance:
                 self._engine.enter(link, seat_room(ticket.name, connection.seat_key))
             todo.append((one, actor, ticket))
         if todo:
-            self._engine.aside(lambda: self._look(todo), self._looked)
-        else:
-            self._batch_done()
+            self._run(self._look, self._looked, todo, [one.link for one, _, _ in todo])
+        return bool(todo)
 
     def _look(self, todo: list[tuple[_Join, Actor, Ticket]]) -> list[tuple[_Join, Ticket, Json, int | None]]:
         """What each of them sees. In a thread."""
@@ -205,7 +232,7 @@ class Entrance:
             return [(one, ticket, refused(no_answer, one.link.lang), None) for one, _, ticket in todo]
         return answers
 
-    def _looked(self, answers: list[tuple[_Join, Ticket, Json, int | None]]) -> None:
+    def _looked(self, answers: list[tuple[_Join, Ticket, Json, int | None]]) -> bool:
         for one, ticket, said, version in answers:
             if not one.link.open:
                 continue
@@ -214,7 +241,7 @@ class Entrance:
             else:
                 self._live.told.setdefault(room_of(ticket.name, ticket.audience), version)
             self._answer(one, said)
-        self._batch_done()
+        return False
 
 
 def _language(request: Request) -> str:

@@ -212,3 +212,25 @@ def test_handlers_of_flask_socketio_work_unchanged(house: House, open_hall: Lean
     browser.ws.send("40/attic,")
     assert browser.ws.recv().startswith("44/attic,")
     browser.close()
+
+
+def test_trouble_while_many_come_in_ends_with_them(
+    house: House, open_hall: LeanLive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kernel.live import joining, principals
+
+    cookie, right = cookie_of(house, Role.BIDDER), principals.by_tokens
+
+    def broken(*_: object) -> Any:
+        raise ZeroDivisionError
+
+    for _ in range(joining.BATCHES_AT_ONCE + 1):  # a batch that never ended would be missed by now
+        monkeypatch.setattr(open_hall._entrance, "_token", broken)
+        with pytest.raises((OSError, websocket.WebSocketException)):
+            Browser(port(open_hall), cookie)
+        monkeypatch.undo()
+    monkeypatch.setattr(principals, "by_tokens", broken)
+    with pytest.raises((OSError, websocket.WebSocketException)):
+        Browser(port(open_hall), cookie)  # nobody is believed without a look-up, nor taken for a stranger
+    monkeypatch.setattr(principals, "by_tokens", right)
+    assert Browser(port(open_hall), cookie).join(NAME)["ok"]
