@@ -6,11 +6,10 @@ Source: docs/formats/screen-files.md.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,22 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.random import default_rng
 
-from supervision.analysis import files, modelfile, nightly, report, training, validation
+from supervision.analysis import files, modelfile, report, training, validation
 from supervision.analysis.engine import Extra, Look, head, look, moments
 from supervision.analysis.features import duplicates
 from supervision.analysis.files import Bids, Unreadable
+from supervision.analysis.outputs import fired, page, shares, write_pairs, write_problems, write_scores
 from supervision.analysis.shapes import Floats, Ints
 from supervision.rules.signals.screens import ALL
 
 DONE, FOUND_WRONG, WORDS_OFF = 0, 1, 2
 SHOWN = 20
-CHARTED = 12
-# fmt: off
-PAIR_COLUMNS = (
-    "rank", "a", "b", "joint", "bids_a", "bids_b", "jaccard", "lift", "expected", "p", "wins_a", "wins_b", "balance",
-    "closure", "likeness", "score", "indicators",
-)
-# fmt: on
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -202,13 +195,13 @@ def _screen(args: argparse.Namespace, mapping: dict[str, str], bar: Bar) -> dict
         said["figures"] = figures
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
-        _write_problems(args.out / "problems.csv", bids)
+        write_problems(args.out / "problems.csv", bids)
         write_scores(args.out / "scores.csv", bids, seen, scores, probability, args.alpha)
         said["files"] = ["problems.csv", "scores.csv"]
         if seen.pairs is not None:
             write_pairs(args.out / "pairs.csv", bids, seen)
             said["files"].append("pairs.csv")
-        (args.out / "report.html").write_text(_page(args, bids, seen, scores, said), "utf-8")
+        (args.out / "report.html").write_text(page(args, bids, seen, scores, said), "utf-8")
         said["files"].append("report.html")
     return said
 
@@ -216,7 +209,7 @@ def _screen(args: argparse.Namespace, mapping: dict[str, str], bar: Bar) -> dict
 def _summary(
     args: argparse.Namespace, bids: Bids, seen: Look, scores: Floats, used: str, notes: list[str]
 ) -> dict[str, Any]:
-    share = _share(scores)
+    share = shares(scores)
     top = []
     for rank, t in enumerate(head(scores)[:SHOWN].tolist(), start=1):
         top.append(
@@ -227,7 +220,7 @@ def _summary(
                 "score": float(share[t]),
                 "p_score": float(seen.p["p_score"][t]),
                 **{one.value: float(seen.screens.values[row, t]) for row, one in enumerate(ALL)},
-                "rules": _rules(seen, t, args.alpha),
+                "rules": fired(seen, t, args.alpha),
             }
         )
     pairs = []
@@ -258,16 +251,6 @@ def _summary(
     }
 
 
-def _share(scores: Floats) -> Floats:
-    from supervision.rules.signals.ranks import share_below
-
-    return share_below(scores, np.zeros(len(scores), dtype=np.int64))
-
-
-def _rules(seen: Look, t: int, alpha: float) -> str:
-    return " ".join(rule for rule, one in seen.patterns.items() if one.met[t] and one.p[t] <= alpha)
-
-
 def _figures(
     bids: Bids, seen: Look, scores: Floats, used: str, rng: np.random.Generator
 ) -> dict[str, Any] | None:
@@ -281,168 +264,6 @@ def _figures(
                 one = validation.measure(bids.label[where], score[where], group[where], rng)
                 found[f"{name}, {least} bids or more"] = asdict(one)
     return found or None
-
-
-def write_scores(
-    path: Path, bids: Bids, seen: Look, scores: Floats, probability: Floats | None, alpha: float
-) -> None:
-    """One row a tender, head of the queue first."""
-    history = bids.history
-    columns: list[tuple[str, Callable[[int], Any]]] = [
-        ("tender", lambda t: history.keys[t]),
-        ("market", lambda t: history.category[t]),
-        ("n", lambda t: int(seen.screens.n[t])),
-        ("score", _of(_share(scores))),
-        ("score_raw", _of(scores)),
-        ("label_free", _of(seen.score.total)),
-    ]
-    if probability is not None:
-        columns.append(("probability", _of(probability)))
-    columns += [(one.value, _of(seen.screens.values[row])) for row, one in enumerate(ALL)]
-    columns += [("mean", _of(seen.mean)), ("lowest", _of(seen.lowest)), ("win_estimate", _of(seen.ratio))]
-    columns += [(f"part_{name}", _of(value)) for name, value in seen.score.parts.items()]
-    columns += [(name, _of(value)) for name, value in seen.p.items()]
-    for rule, one in seen.patterns.items():
-        columns += [(rule, _of(one.value)), (f"p_{rule}", _of(one.p))]
-    columns.append(("rules", lambda t: _rules(seen, t, alpha)))
-    if not np.isnan(bids.label).all():
-        columns.append(("label", _of(bids.label)))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(["rank", *(name for name, _ in columns)])
-        for rank, t in enumerate(head(scores).tolist(), start=1):
-            out.writerow([rank, *(read(t) for _, read in columns)])
-
-
-def _of(values: Floats) -> Callable[[int], str]:
-    def read(t: int) -> str:
-        value = float(values[t])
-        return "" if np.isnan(value) else f"{value:.10g}"
-
-    return read
-
-
-def write_pairs(path: Path, bids: Bids, seen: Look) -> None:
-    """One row a pair of firms that met, most cartel-like first."""
-    found, firms = seen.pairs, bids.history.firms
-    assert found is not None
-    assert seen.presence is not None
-    total = int(np.count_nonzero(np.bincount(seen.presence.tender)))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(PAIR_COLUMNS)
-        for rank, i in enumerate(head(found.likeness).tolist(), start=1):
-            wins = int(found.wins_a[i]), int(found.wins_b[i])
-            chance = (seen.chance.expected[i], seen.chance.p[i]) if seen.chance else (np.nan, np.nan)
-            out.writerow(
-                [
-                    rank,
-                    firms[int(found.a[i])],
-                    firms[int(found.b[i])],
-                    int(found.joint[i]),
-                    int(found.bids_a[i]),
-                    int(found.bids_b[i]),
-                    f"{found.jaccard[i]:.10g}",
-                    f"{found.lift[i]:.10g}",
-                    *("" if np.isnan(one) else f"{one:.10g}" for one in chance),
-                    *wins,
-                    f"{min(wins) / max(wins) if max(wins) else 0.0:.10g}",
-                    f"{found.closure[i]:.10g}",
-                    f"{found.likeness[i]:.10g}",
-                    f"{found.likeness[i]:.10g}",
-                    " ".join(nightly.pair_indicators(found, seen.presence, i, total)),
-                ]
-            )
-
-
-def _write_problems(path: Path, bids: Bids) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(["line", "what", "text"])
-        out.writerows(
-            [one.line, one.what, one.text] for one in sorted(bids.problems.found, key=lambda p: p.line)
-        )
-        for what, number in bids.problems.counts.items():
-            if number > bids.problems.keep:
-                out.writerow(["", what, f"… and {number - bids.problems.keep} more lines"])
-
-
-def _page(args: argparse.Namespace, bids: Bids, seen: Look, scores: Floats, said: dict[str, Any]) -> str:
-    history, order = bids.history, head(scores)
-    first = [t for t in order.tolist() if seen.screens.n[t] > 1][:CHARTED]
-    rigged = bids.label == 1
-    sections = [
-        (
-            "The file",
-            report.rows(
-                ["", "count"],
-                [
-                    ["lines", bids.rows],
-                    ["tenders", said["tenders"]],
-                    ["bids used", said["bids"]],
-                    *said["left_out"].items(),
-                ],
-            ),
-        )
-    ]
-    if "figures" in said:
-        sections.append(
-            ("Measured against the labels", report.figures_table(said["figures"]) + _roc(bids, seen, scores))
-        )
-    sections += [
-        ("Head of the queue", report.rows(list(said["top"][0]), [list(one.values()) for one in said["top"]])),
-        (
-            "How their bids lie",
-            report.strip(
-                [(history.keys[t], history.bid[history.tender == t]) for t in first],
-                label="Bids ÷ lowest bid of the tender; the head of the queue",
-            ),
-        ),
-        (
-            "All tenders",
-            "".join(
-                report.histogram(
-                    seen.screens.values[row],
-                    label=f"{one.value}; dark: confirmed cases",
-                    marked=seen.screens.values[row][rigged],
-                )
-                for row, one in enumerate(ALL)
-            ),
-        ),
-    ]
-    if said["pairs"]:
-        sections.append(
-            (
-                "Pairs of firms",
-                report.rows(list(said["pairs"][0]), [list(one.values()) for one in said["pairs"]]),
-            )
-        )
-    sections.append(("How the score is made", _how(said)))
-    return report.page(f"sunroad screen: {args.file.name}", sections)
-
-
-def _how(said: dict[str, Any]) -> str:
-    parts = ", ".join(f"{name} × {weight:g}" for name, weight in said["parts"].items())
-    return "".join(
-        report.paragraph(one)
-        for one in (
-            f"Score in use: {said['score_in_use']}. Label-free: ranks inside each market, added: {parts}.",
-            "p-values of screens and score: tenders of one category with the same number of bids are exchangeable. "
-            "p-values of progressions: simulated independent bids of any spread. Pairs: bidders permuted inside category and year.",
-            *said["notes"],
-        )
-    )
-
-
-def _roc(bids: Bids, seen: Look, scores: Floats) -> str:
-    where = np.flatnonzero(~np.isnan(bids.label) & (seen.screens.n > 1))
-    y = bids.label[where][np.argsort(-scores[where], kind="stable")]
-    step = max(1, len(y) // 200)
-    hit, wrong = np.r_[0.0, np.cumsum(y) / y.sum()], np.r_[0.0, np.cumsum(1 - y) / (1 - y).sum()]
-    points = list(zip(wrong[::step].tolist(), hit[::step].tolist(), strict=True))
-    return report.curve(
-        [*points, (1.0, 1.0)], label="Share of confirmed cases found against share of clean tenders looked at"
-    )
 
 
 def _told(said: dict[str, Any]) -> str:
