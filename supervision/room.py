@@ -10,7 +10,7 @@ from kernel.rights import Role
 from kernel.room import Chore, NavEntry, Room
 from supervision import desk_views, leads_models, leads_panels, leads_views, log_views, panels, tile_views
 from supervision.actions.checks import run_promises, watch_lights
-from supervision.actions.leads import build_leads
+from supervision.actions.leads import NightRun
 from supervision.actions.leads_traces import note_submission
 from supervision.award import bind_award
 from supervision.doors import views
@@ -38,7 +38,7 @@ room = Room(
     chores=(
         Chore("lights", timedelta(minutes=1), watch_lights),
         Chore("promises", timedelta(days=1), run_promises),
-        Chore("leads", timedelta(days=1), build_leads),
+        Chore("leads", timedelta(minutes=20), NightRun()),
     ),
     nav=(
         NavEntry("Supervision cockpit", "supervision.cockpit", WATCHERS, icon="gauge", order=10),

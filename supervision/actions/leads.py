@@ -13,12 +13,15 @@ import zlib
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding.models import OpenedPart
+from kernel.calendar import SHANGHAI
 from kernel.facts import plain
 from kernel.platform import Platform
 from kernel.rights import SYSTEM
@@ -100,6 +103,26 @@ def build_leads(platform: Platform, *, seed: int = 20260901) -> Run:
     with platform.read() as session:
         leads = session.scalar(sa.select(sa.func.count()).select_from(Lead)) or 0
     return Run(len(waiting), leads, changed, seen.notes)
+
+
+class NightRun:
+    """The chore: once when its process starts, then once a night between two and five o'clock local time.
+
+    The run keeps a processor busy for a while; by day nothing else of the timekeeper should wait behind it.
+    """
+
+    def __init__(self) -> None:
+        self._last: WeakKeyDictionary[Platform, datetime] = WeakKeyDictionary()
+
+    def __call__(self, platform: Platform) -> Run | None:
+        """Find leads when it is time; None when it is not."""
+        now = platform.outside.clock.now()
+        last = self._last.get(platform)
+        at_night = 2 <= now.astimezone(SHANGHAI).hour < 5
+        if last is not None and not (at_night and now - last >= timedelta(hours=12)):
+            return None
+        self._last[platform] = now
+        return build_leads(platform)
 
 
 def _from_history(one: Indicator) -> bool:

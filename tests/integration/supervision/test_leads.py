@@ -101,6 +101,20 @@ def test_the_nightly_run_twice_changes_nothing(city: Any) -> None:
     assert city.house.facts(the_lead(city).id) == head
 
 
+def test_the_chore_runs_at_the_start_and_then_only_at_night(city: Any) -> None:
+    chore, platform, clock = leads.NightRun(), city.house.platform, city.house.clock
+    rigged(city)
+
+    assert chore(platform) is not None
+    assert chore(platform) is None
+    clock.move(clock.now().replace(hour=19, minute=0) + timedelta(days=1))  # three in the morning in China
+    assert chore(platform) is not None
+    clock.move(clock.now() + timedelta(minutes=20))
+    assert chore(platform) is None
+    clock.move(clock.now() + timedelta(hours=14))
+    assert chore(platform) is None
+
+
 def test_honest_bids_full_of_the_same_form_stay_quiet(city: Any) -> None:
     rigged(city, bonds=False, ring=False)
 
