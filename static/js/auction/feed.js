@@ -40,9 +40,11 @@ export class Feed {
       this.offer(one);
     }
     if (news.ends_at && before.ends_at && news.ends_at !== before.ends_at && before.stage !== "waiting" && !["paused", "waiting"].includes(state.stage)) {
+      // An offer moved the end: the line bears the offer's instant.
+      const when = fresh.at(-1)?.at ?? null;
       if (news.stage === "limited") this.line(null, "player-play", fill(words.stage, { stage: this.room.stages.limited }));
       const again = state.stage === "limited";
-      if (Date.parse(news.ends_at) > Date.parse(before.ends_at)) this.line(null, "clock-plus", fill(again ? words.restarted : words.moved, { time: moment(news.ends_at) }));
+      if (Date.parse(news.ends_at) > Date.parse(before.ends_at)) this.line(when, "clock-plus", fill(again ? words.restarted : words.moved, { time: moment(news.ends_at) }));
     } else if (news.stage && news.stage !== before.stage && !["extended"].includes(news.stage)) {
       this.line(null, news.stage === "paused" ? "player-pause" : "player-play", fill(words.stage, { stage: this.room.stages[news.stage] ?? news.stage }));
     }

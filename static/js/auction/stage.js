@@ -39,7 +39,7 @@ export function drawClock(room) {
     room.spanOf = until;
     const rule = state.stage === "limited" ? room.terms.listing?.countdown_seconds : state.stage === "extended" ? room.terms.extension?.extend_seconds : null;
     const whole = state.starts_at ? Date.parse(until) - Date.parse(state.starts_at) : left;
-    room.span = Math.max(left, rule ? rule * 1000 : whole, 1000);
+    room.span = rule ? rule * 1000 : Math.max(left, whole, 1000);
   }
   bar.max = room.span;
   bar.value = Math.max(0, Math.min(room.span, left));
@@ -88,6 +88,7 @@ export function drawRank(room) {
   if (!offered) word = words.no_offer_yet;
   else if (lead === true) [word, kind] = [asks === "best_or_not" ? words.is_best : words.leading, "au-lead"];
   else if (lead === false && (asks !== "none" || state.best)) [word, kind] = [asks === "best_or_not" ? words.not_best : words.outbid, "au-out"];
+  show(chip, !OVER.has(state.stage));
   say(chip.querySelector("span"), word);
   chip.className = `au-chip ${kind}`;
   for (const one of chip.querySelectorAll("svg")) one.toggleAttribute("hidden", one.dataset.for !== kind);

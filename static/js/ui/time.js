@@ -11,7 +11,9 @@ const listeners = new Set();
 
 function better(sample) {
   const aged = anchor && performance.now() - anchor.at > TEN_MINUTES;
-  if (!anchor || aged || sample.error <= anchor.error) {
+  // A sample that cannot be true together with the anchor is newer, so the anchor is wrong: the server's clock was set.
+  const apart = anchor && Math.abs(sample.server - anchor.server - (sample.at - anchor.at)) > sample.error + anchor.error + 50;
+  if (!anchor || aged || apart || sample.error <= anchor.error) {
     anchor = sample;
     for (const tell of listeners) tell();
   }
