@@ -28,26 +28,11 @@ from kernel.web import actor, begin, form_refused, parse_form, platform, public,
 
 Page = str | tuple[str, int] | AnyResponse
 
-RECEIPT_NAMES = {
-    "auction": "Auction",
-    "lot": "Lot",
-    "plate": "Plate",
-    "price": "Price",
-    "nr": "Own number",
-    "seq": "Number of all",
-    "recv_at": "Received by the server",
-    "end_at_after": "End afterwards",
-    "event": "Digest of the event",
-    "log_size": "Size of the log then",
-    "log_root": "Root of the log then",
-    "sig": "Signed with key",
-}
-
 
 def receipt_names() -> dict[str, str]:
     """The fields of a receipt in words, in the order in which they are shown."""
-    words_of = {
-        "auction": _("Auction"),
+    return {
+        "auction": _("Auction session"),
         "lot": _("Lot"),
         "plate": _("Plate"),
         "price": _("Price"),
@@ -60,7 +45,6 @@ def receipt_names() -> dict[str, str]:
         "log_root": _("Root of the log then"),
         "sig": _("Signed with key"),
     }
-    return {name: words_of[name] for name in RECEIPT_NAMES}
 
 
 def roles() -> dict[str, tuple[str, str]]:

@@ -20,7 +20,7 @@ from kernel.web.panels import Filling, panel
 from trading.procedures import PROCEDURES
 
 
-@panel("tender", "auction", "Auction", order=35)
+@panel("tender", "auction", "Rules of the auction", order=35)
 def auction_tab(session: Session, tender: Any, _actor: Actor) -> Filling:
     """The printed rules of every lot's auction, and the ways into it."""
     lines = drawing.of_tender(session, tender.id)

@@ -22,6 +22,7 @@ from werkzeug.serving import make_server
 
 import tests.support.house as houses
 from bidding.actions import auctions
+from bidding.auction_live import close_hall
 from bidding.rules.auction import Format
 from bidding.rules.auction.terms import Extension, ExtensionMode, LimitMode, Listing, Outage, Step, Trigger
 from kernel.clock import VirtualClock
@@ -77,9 +78,9 @@ class Stage:
         self._stop = threading.Event()
         self._jobs = threading.Thread(target=self._work, daemon=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        hall = self.house.platform.live
-        hall._sweep.start()  # type: ignore[union-attr] - off in tests unless asked for
-        hall.owners.keep(hall.joined)  # type: ignore[union-attr]
+        hall: Any = self.house.platform.live
+        hall._sweep.start()  # off in tests unless asked for
+        hall.owners.keep(hall.joined)
         self._jobs.start()
 
     def _work(self) -> None:
@@ -124,16 +125,11 @@ class Stage:
     def troubles(self) -> list[str]:
         return [trouble for one in self.windows for trouble in one.troubles]
 
-    def moves_to(self, instant: datetime) -> None:
-        self.house.clock.move(instant)
-
     def close(self) -> None:
         self._stop.set()
         self._jobs.join(10)
         for one in self.windows:
             one.close()
-        from bidding.auction_live import close_hall
-
         close_hall(self.house.platform)
         self.server.shutdown()
         self.server.server_close()
@@ -170,7 +166,6 @@ def offer(page: Page, step: int) -> str:
 
 
 def typed(page: Page, amount: str) -> None:
-    """Type an amount and review it."""
     page.locator("#amount").fill(amount)
     page.locator("#review").click()
     expect(page.locator("#confirm")).to_be_visible()
@@ -237,7 +232,7 @@ def test_five_windows_play_a_blind_reverse_auction(stage: Stage) -> None:
     expect(one.locator("#review")).to_be_disabled()
     expect(one.locator("#pad-note")).to_contain_text("竞价尚未开始")
 
-    stage.moves_to(sale.closes_at)
+    stage.house.clock.move(sale.closes_at)
     expect(one.locator("#phase")).to_have_text("竞价中")
     fits(one)
     assert offer(one, 1) == "1,000,000"
@@ -272,7 +267,7 @@ def test_five_windows_play_a_blind_reverse_auction(stage: Stage) -> None:
     expect(three.locator("#countdown time")).to_have_text("--:--")
     expect(three.locator("#review")).to_be_disabled()
 
-    stage.moves_to(sale.closes_at + timedelta(seconds=580))
+    stage.house.clock.move(sale.closes_at + timedelta(seconds=580))
     before = one.locator("#clock-note").inner_text()
     typed(one, "940,000")
     one.locator("#confirm-yes").click()
@@ -330,7 +325,9 @@ def _replay(stage: Stage, page: Page, auction: UUID) -> None:
 
 
 def test_a_forged_journal_is_not_played(stage: Stage) -> None:
-    sale = stage.publish(Sale(stage.house, format=Format.OPEN_REVERSE, printed={"free_seconds": 60, "extension": None}))
+    sale = stage.publish(
+        Sale(stage.house, format=Format.OPEN_REVERSE, printed={"free_seconds": 60, "extension": None})
+    )
     auction = sale.auction().id
     people = [stage.house.person(Role.BIDDER) for _ in range(3)]
     for person in people:
@@ -339,7 +336,7 @@ def test_a_forged_journal_is_not_played(stage: Stage) -> None:
     pages = [stage.window(person) for person in people]
     for page in pages:
         in_room(page, auction)
-    stage.moves_to(sale.closes_at)
+    stage.house.clock.move(sale.closes_at)
     for page in pages:
         expect(page.locator("#phase")).to_have_text("竞价中")
         offer(page, 1)
@@ -382,7 +379,7 @@ def test_a_listing_goes_through_inquiry_and_limited_round(stage: Stage) -> None:
     watcher, host = stage.window(None, lang="en"), stage.window(sale.buyer)
     for window in (one, two, three, watcher, host):
         in_room(window, auction)
-    stage.moves_to(sale.closes_at)
+    stage.house.clock.move(sale.closes_at)
     expect(one.locator("#phase")).to_have_text("竞价中")
     assert offer(one, 1) == "32,600"  # in 万元
     expect(watcher.locator("#feed")).to_contain_text(f"Plate {plate_of(sale, people[0])} offers ¥326,000,000")
@@ -399,12 +396,12 @@ def test_a_listing_goes_through_inquiry_and_limited_round(stage: Stage) -> None:
     clean(stage, watcher)
 
     # The inquiry, then the end of the listing, then the limited-time round.
-    stage.moves_to(sale.closes_at + timedelta(seconds=245))
+    stage.house.clock.move(sale.closes_at + timedelta(seconds=245))
     expect(three.locator("#go-on")).to_be_visible()
     for window in (one, three):
         window.locator("#will").click()
         expect(window.locator("#go-on-yes")).to_be_visible()
-    stage.moves_to(sale.closes_at + timedelta(seconds=300))
+    stage.house.clock.move(sale.closes_at + timedelta(seconds=300))
     expect(three.locator("#phase")).to_have_text("限时竞价")
     offer(three, 1)
     expect(watcher.locator("#feed")).to_contain_text("The clock starts again")
