@@ -317,6 +317,8 @@ def room_words(terms: Terms) -> dict[str, str]:
         "say_rank": _("Your rank {rank}"),
         "say_moved": _("Extended, ends {time}"),
         "receipt": _("Receipt"),
+        "again": _("Press again to confirm"),
+        "again_price": _("Press again to confirm {price}"),
         "now": _("now"),
         "turn_mine": _("It is your turn"),
         "turn_of": _("It is the turn of plate {plate}"),

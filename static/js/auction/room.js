@@ -24,6 +24,11 @@ const room = {
   reason: (text) => given.reasons[text] ?? text,
   keep(receipt, text) {
     if (receipt.nr) room.receipts.set(receipt.nr, text);
+    try {
+      sessionStorage.setItem(RECEIPTS, JSON.stringify([...room.receipts]));
+    } catch {
+      // storage is switched off: receipts live as long as this page
+    }
     feed.chips();
   },
 };
@@ -33,6 +38,12 @@ try {
   room.bests = JSON.parse(sessionStorage.getItem(TRAIL) ?? "[]");
 } catch {
   room.bests = [];
+}
+const RECEIPTS = `auction-receipts ${given.channel} ${given.plate}`;
+try {
+  room.receipts = new Map(JSON.parse(sessionStorage.getItem(RECEIPTS) ?? "[]"));
+} catch {
+  room.receipts = new Map();
 }
 room.followed = given.state?.stage === "waiting" || room.bests.length > 0;
 function seen(best) {
@@ -275,8 +286,28 @@ async function deed(button, command, message, line) {
   }
 }
 
-for (const [id, command, keyed] of [["will", "will_continue", false], ["match", "match", true], ["waive", "waive", false], ["accept", "accept", true], ["stay", "stay", true], ["leave", "drop", false]]) {
-  $(id)?.addEventListener("click", ({ currentTarget }) => deed(currentTarget, command, keyed ? { key: number() } : {}));
+/** What cannot be undone is pressed twice: the first press asks, naming the price, and forgets after five seconds. */
+function sure(button, run) {
+  if (button.dataset.armed) {
+    delete button.dataset.armed;
+    run();
+    return;
+  }
+  const price = amount(room.state.special?.price ?? room.state.best?.amount);
+  const words = button.textContent;
+  button.dataset.armed = "yes";
+  button.lastChild.textContent = price === null ? room.words.again : fill(room.words.again_price, { price: room.unit.text(price) });
+  setTimeout(() => {
+    delete button.dataset.armed;
+    button.lastChild.textContent = words;
+  }, 5000);
+}
+
+for (const [id, command, keyed, binds] of [["will", "will_continue", false, false], ["match", "match", true, true], ["waive", "waive", false, true], ["accept", "accept", true, true], ["stay", "stay", true, false], ["leave", "drop", false, true]]) {
+  $(id)?.addEventListener("click", ({ currentTarget }) => {
+    const run = () => deed(currentTarget, command, keyed ? { key: number() } : {});
+    binds ? sure(currentTarget, run) : run();
+  });
 }
 $("limit-form")?.addEventListener("submit", (event) => {
   event.preventDefault();
