@@ -281,7 +281,7 @@ def openapi(_args: argparse.Namespace) -> int:
 
 
 APART = {
-    "auction": "Work with auctions: replay cases of turn-based ones and compare every verdict.",
+    "auction": "Judge cases of turn-based auctions again, or recount a live auction from its journal.",
     "redflags": "Compute eleven red flags over procurement records (OCDS).",
     "replay": "Walk historical sealed-bid auctions through the real code.",
     "simulate": "Run a simulated year and check every promise.",

@@ -307,10 +307,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     words = parser.add_subparsers(dest="deed_of_auction", required=True, metavar="DEED")
     one = words.add_parser("judge", help="Replay cases of turn-based auctions and compare every verdict.")
     one.add_argument("file", help="a JSON array of cases, or one case a line; - reads standard input")
+    one = words.add_parser("replay", help="Recount a live auction from its published journal.")
+    one.add_argument(
+        "file", help="the journal as /api/v1/auctions/ID/journal gives it; - reads standard input"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge a file: one JSON line a case; 0 all agree, 1 some differ, 2 the file cannot be read."""
+    if args.deed_of_auction == "replay":
+        from bidding.auction_replay import run as replay
+
+        return replay(args.file)
     try:
         text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text("utf-8")
         lines = [judge(case) for case in read_cases(text)]
