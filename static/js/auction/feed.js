@@ -44,7 +44,9 @@ export class Feed {
       const when = fresh.at(-1)?.at ?? null;
       if (news.stage === "limited") this.line(null, "player-play", fill(words.stage, { stage: this.room.stages.limited }));
       const again = state.stage === "limited";
-      if (Date.parse(news.ends_at) > Date.parse(before.ends_at)) this.line(when, "clock-plus", fill(again ? words.restarted : words.moved, { time: moment(news.ends_at) }));
+      // A clock that ticks on (Dutch, Japanese) or a new round is no extension.
+      const moved = again || state.extensions > before.extensions;
+      if (moved && Date.parse(news.ends_at) > Date.parse(before.ends_at)) this.line(when, "clock-plus", fill(again ? words.restarted : words.moved, { time: moment(news.ends_at, this.room.now()) }));
     } else if (news.stage && news.stage !== before.stage && !["extended"].includes(news.stage)) {
       this.line(null, news.stage === "paused" ? "player-pause" : "player-play", fill(words.stage, { stage: this.room.stages[news.stage] ?? news.stage }));
     }

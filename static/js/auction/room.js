@@ -288,19 +288,27 @@ async function deed(button, command, message, line) {
 
 /** What cannot be undone is pressed twice: the first press asks, naming the price, and forgets after five seconds. */
 function sure(button, run) {
-  if (button.dataset.armed) {
+  const price = amount(room.state.special?.price ?? room.state.best?.amount);
+  if (button.dataset.armed === String(price)) {
     delete button.dataset.armed;
     run();
     return;
   }
-  const price = amount(room.state.special?.price ?? room.state.best?.amount);
+  if (button.dataset.armed) return; // it is about to forget another price
   const words = button.textContent;
-  button.dataset.armed = "yes";
+  button.dataset.armed = String(price);
   button.lastChild.textContent = price === null ? room.words.again : fill(room.words.again_price, { price: room.unit.text(price) });
-  setTimeout(() => {
+  const forget = () => {
+    clearInterval(watch);
     delete button.dataset.armed;
     button.lastChild.textContent = words;
-  }, 5000);
+  };
+  const began = performance.now();
+  // Another price is another question.
+  const watch = setInterval(() => {
+    const now = amount(room.state.special?.price ?? room.state.best?.amount);
+    if (!button.dataset.armed || button.dataset.armed !== String(now) || performance.now() - began > 5000) forget();
+  }, 50);
 }
 
 for (const [id, command, keyed, binds] of [["will", "will_continue", false, false], ["match", "match", true, true], ["waive", "waive", false, true], ["accept", "accept", true, true], ["stay", "stay", true, false], ["leave", "drop", false, true]]) {
