@@ -84,8 +84,8 @@ def chance_of_equal(pairs: Sequence[tuple[Item, Item]]) -> float:
 
     Null: each line's second price is the first one times a ratio, rounded as coarsely as the first price is written.
     The ratio comes from these two bills: shuffled over their lines, or from a peaked (Laplace) spread, the narrower
-    of what all lines together and their median show, equal ones included, whichever makes equality likelier. The number of equal lines is then a
-    sum of independent coins whose upper tail is summed exactly.
+    of what all lines together and their median show, equal ones included, whichever makes equality likelier. The
+    number of equal lines is then a sum of independent coins whose upper tail is summed exactly.
 
     Source: detection §5 (number of equal free items against a shuffled null).
     """

@@ -68,8 +68,8 @@ class Trail:
 class Tie:
     """A relation of the company registry between two firms or persons.
 
-    ``kind``: ``legal`` (legal representative), ``holds`` (``percent`` of shares), ``controls``, ``director``, ``namesake`` (legal representatives of one name),
-    ``address``.
+    ``kind``: ``legal`` (legal representative), ``holds`` (``percent`` of shares), ``controls``, ``director``,
+    ``namesake`` (legal representatives of one name), ``address``.
     """
 
     one: str
