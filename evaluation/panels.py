@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from evaluation import queries, words
 from evaluation.actions.panels import committed, panel_of
-from evaluation.rights import runs_tender
 from kernel.i18n import marked
 from kernel.ledger import book
 from kernel.rights import Actor, Role
 from kernel.web.current import platform
 from kernel.web.panels import Filling, panel
 from trading.models import Notice, Tender
+from trading.rights import runs_tender
 from trading.rules.lifecycle import Stage
 
 

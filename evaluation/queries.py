@@ -28,10 +28,10 @@ from evaluation.models import (
     ScoreSheet,
     Verdict,
 )
-from evaluation.rights import runs_tender
 from kernel.errors import NotFound
 from kernel.rights import Actor, Role
 from trading.models import Lot, Tender
+from trading.rights import runs_tender
 from trading.rules.lifecycle import Stage
 from trading.terms import Factor, ReviewItem, Terms
 

@@ -11,7 +11,6 @@ from evaluation import queries
 from evaluation.actions import reports
 from evaluation.forms import Signed, signature_of
 from evaluation.report_view import WIDTH, report_view
-from evaluation.rights import runs_tender
 from evaluation.views.doors import Page, attachment, names_of, views
 from kernel import documents
 from kernel.errors import NotFound, Refusal
@@ -20,6 +19,7 @@ from kernel.identity.signing import sign_request
 from kernel.ledger import book
 from kernel.web import actor, begin, form_refused, parse_form, platform, public, read, signed_in
 from sealbid import jcs
+from trading.rights import runs_tender
 from trading.terms import parse_terms
 
 

@@ -15,7 +15,17 @@ from sqlalchemy.orm import Session
 from kernel.i18n import gettext
 from kernel.rights import Actor
 
-PLACES = ("home", "home-top", "tender", "tender-rail", "tender-action", "tender-notice", "wizard", "wizard-terms", "desk")
+PLACES = (
+    "home",
+    "home-top",
+    "tender",
+    "tender-rail",
+    "tender-action",
+    "tender-notice",
+    "wizard",
+    "wizard-terms",
+    "desk",
+)
 """Where panels can stand.
 
 ``home``: cards beside the notices. ``home-top``: the last figure of the strip (the first panel counts).

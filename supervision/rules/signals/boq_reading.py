@@ -98,7 +98,9 @@ def _heading(row: Sequence[object]) -> dict[str, int]:
 
 
 def _is(word: str, wanted: str) -> bool:
-    return word == wanted or word.split("(", maxsplit=1)[0] == wanted or word.split("/", maxsplit=1)[0] == wanted
+    return (
+        word == wanted or word.split("(", maxsplit=1)[0] == wanted or word.split("/", maxsplit=1)[0] == wanted
+    )
 
 
 def _cell(row: Sequence[object], places: dict[str, int], key: str) -> object:
