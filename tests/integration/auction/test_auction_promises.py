@@ -96,25 +96,25 @@ def live_again(session: Any, sale: Sale) -> None:
     session.scalars(sa.select(Auction)).one().stage = AuctionStage.LIVE
 
 
-@pytest.mark.parametrize(
-    ("promise", "sabotage"),
-    [
-        (promises.an_auction_ends_at_its_best_offer, another_winner),
-        (promises.no_offer_after_the_end, offered_late),
-        (promises.no_offer_after_the_end, stamped_late),
-        (promises.accepted_is_journaled_is_logged, lose_an_event),
-        (promises.accepted_is_journaled_is_logged, lose_the_last),
-        (promises.accepted_is_journaled_is_logged, change_an_offer),
-        (promises.accepted_is_journaled_is_logged, receipt_of_another),
-        (promises.accepted_is_journaled_is_logged, unlogged),
-        (promises.accepted_is_journaled_is_logged, wrong_anchor),
-        (promises.accepted_is_journaled_is_logged, shorter_head),
-        (promises.the_journal_gives_the_result, another_result),
-        (promises.the_journal_gives_the_result, lose_the_last),
-        (promises.each_auction_closes_once, no_close),
-        (promises.each_auction_closes_once, live_again),
-    ],
+BROKEN_AUCTIONS = (
+    (promises.an_auction_ends_at_its_best_offer, another_winner),
+    (promises.no_offer_after_the_end, offered_late),
+    (promises.no_offer_after_the_end, stamped_late),
+    (promises.accepted_is_journaled_is_logged, lose_an_event),
+    (promises.accepted_is_journaled_is_logged, lose_the_last),
+    (promises.accepted_is_journaled_is_logged, change_an_offer),
+    (promises.accepted_is_journaled_is_logged, receipt_of_another),
+    (promises.accepted_is_journaled_is_logged, unlogged),
+    (promises.accepted_is_journaled_is_logged, wrong_anchor),
+    (promises.accepted_is_journaled_is_logged, shorter_head),
+    (promises.the_journal_gives_the_result, another_result),
+    (promises.the_journal_gives_the_result, lose_the_last),
+    (promises.each_auction_closes_once, no_close),
+    (promises.each_auction_closes_once, live_again),
 )
+
+
+@pytest.mark.parametrize(("promise", "sabotage"), BROKEN_AUCTIONS)
 def test_each_promise_notices_its_breach(
     sale: Sale, house: House, promise: Promise, sabotage: Callable[[Any, Sale], None]
 ) -> None:
