@@ -59,6 +59,7 @@ def environment() -> Environment:
         csrf_token=lambda: "token",
         site_name="云川市公共资源交易平台",
         operator_name="云川市公共资源交易中心运行维护",
+        in_language=lambda lang: f"?lang={lang}",
         helpline="0990-1200 8600",
         unread=2,
         demo=True,
