@@ -52,6 +52,8 @@ FILES = {
 }
 """Doors that hand out files; a browser only saves them, so their answer is all there is to see."""
 
+NO_AUCTION = "the crawled city holds no auction; opened in test_auction_hall.py and test_auction_pages.py"
+
 NOT_BY_LINKS = {
     "static": "files of pages",
     "healthz": "for the machine that watches",
@@ -73,6 +75,13 @@ NOT_BY_LINKS = {
     "evaluation.lock_page": "only behind a filled sheet; tested with the evaluation's doors and the whole deal",
     "evaluation.seat": "only while an invitation waits; tested with the evaluation's doors and the whole deal",
     "trading.draft": "leads on to the step of the wizard that waits",
+    "bidding.auction": NO_AUCTION,
+    "bidding.auction_frames": NO_AUCTION,
+    "bidding.auction_register": NO_AUCTION,
+    "bidding.auction_replay": NO_AUCTION,
+    "bidding.auction_result": NO_AUCTION,
+    "bidding.auction_terms": NO_AUCTION,
+    "bidding.rehearsal": NO_AUCTION,
 }
 """Doors that no link leads to, and why. Machine doors below /api/ and /log/tile are tested elsewhere."""
 
@@ -163,6 +172,7 @@ def test_every_page_of_a_role_is_whole(role: str, city: City, browser: Browser, 
     times: Counter[str] = Counter()
     wrong: list[str] = []
     seen: set[str] = set()
+    came: dict[str, str] = {}
     while waiting:
         url = waiting.popleft().partition("#")[0]
         found = _door(city, url)
@@ -188,7 +198,12 @@ def test_every_page_of_a_role_is_whole(role: str, city: City, browser: Browser, 
                 waiting += zh.look()["links"]
             continue
         said, links = _visit(zh, en, url)
-        wrong += said
+        wrong += [
+            f"{line} (linked from {came[url]})" if " answered " in line and url in came else line
+            for line in said
+        ]
+        for link in links:
+            came.setdefault(link.partition("#")[0], urlsplit(url).path)
         waiting += links
         if role == "public":
             walk.checked.add(key)
