@@ -50,6 +50,7 @@ function draw(element) {
   const { soon, last, over } = element.dataset;
   element.dataset.calm ??= word?.textContent ?? "";
   const left = Date.parse(element.dataset.srCountdown) - at;
+  element.toggleAttribute("data-long", left >= 86400000); // days and a clock want smaller digits
   const parts = split(left);
   let state = "calm";
   if (lost || at === null) state = "lost";
