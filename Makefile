@@ -5,9 +5,11 @@ BIN := $(V)/bin
 SEED ?= 7
 DAYS ?= 30
 SHELL := /bin/sh
+TESTS = $(BIN)/python -m pytest tests -q -n 2 --dist loadfile --no-loadscope-reorder --durations 40
+LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy
 INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python --offline --no-deps --no-build-isolation -e .  # the commands sunroad and sealbid
 
-.PHONY: run test lint check simulate replay bench migrate vendor lock clean e2e docs
+.PHONY: run test test-all lint check simulate replay bench migrate vendor lock clean e2e docs
 
 $(V)/.uv: requirements/uv.txt
 	@$(PY) -m venv $(V)
@@ -27,16 +29,20 @@ $(V)/.test: requirements/test.txt pyproject.toml | $(V)/.uv
 run: $(V)/.run  ## the platform with a living demonstration city, on SQLite
 	@$(BIN)/python -m cli serve --demo
 
-test: $(V)/.test  ## everything, with PostgreSQL, Redis and Chromium set up by the command itself
+test: $(V)/.test  ## what every landing passes, with PostgreSQL, Redis and Chromium set up by the command itself
+	@sh scripts/services.sh
+	@($(LINT)) > $(V)/lint.log 2>&1 & lint=$$!; \
+	$(TESTS) -m "not nightly"; tests=$$?; \
+	wait $$lint; linted=$$?; cat $(V)/lint.log; \
+	test $$tests -eq 0 && test $$linted -eq 0  # many tests wait: style and types are looked at meanwhile
+
+test-all: $(V)/.test  ## as test, with the long ones: every format played, seasons of further seeds, the race on PostgreSQL
 	@sh scripts/services.sh
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest tests -q -n 2 --dist loadfile
+	@$(TESTS)
 
 lint: $(V)/.test  ## style, import rules and types
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports
-	@$(BIN)/mypy
+	@$(LINT)
 
 check: lint  ## what every commit passes: lint, types, import rules and the fast tests
 	@$(BIN)/python -m pytest tests/unit tests/property tests/vectors tests/architecture -q -n 2 --dist loadfile

@@ -20,6 +20,7 @@ from kernel.platform import Platform
 from kernel.room import Room
 from kernel.settings import Settings
 from kernel.web import headers, public, setup
+from kernel.web.warm import keep_compiled
 
 FLOORS = ("trading", "bidding", "evaluation", "supervision")
 
@@ -85,6 +86,8 @@ def create_app(
             app.register_blueprint(blueprint)
     setup.finish(app)
     live.init_app(app, platform)
+    if not testing:
+        keep_compiled(app, settings.data_folder / "templates")
     return app
 
 

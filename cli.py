@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 the work found something wrong; 2 the words of the command
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -14,8 +15,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import sqlalchemy as sa
 
 if TYPE_CHECKING:
     from kernel.settings import Settings
@@ -35,29 +34,44 @@ def serve(args: argparse.Namespace) -> int:
     """Run web, timekeeper, courier and sequencer, and the hall where SUNROAD_HALL_BIND names its place; with
     --demo also the city, its custodians and witnesses.
     """
+    gc.disable()  # among imports there is no garbage to look for
+    if args.demo:
+        return _serve_demo(args)
     import serving
     from kernel.jobs import JOBS
 
-    if args.demo:
-        return _serve_demo(args)
     settings = settings_from_env()
+    serving.prepare_to_fork()
+    built = serving.anew(settings)
     crew = serving.Crew()
     for name in JOBS:
-        crew.start(name, serving.job(settings, name))
+        crew.start(name, serving.job(built, name))
     if settings.hall_bind:
-        crew.start("hall", serving.hall(settings))
+        crew.start("hall", serving.hall(built))
     crew.start_web(
-        serving.Web(settings, host=args.host, port=args.port, threads=args.threads, workers=args.workers)
+        serving.Web(built, host=args.host, port=args.port, threads=args.threads, workers=args.workers)
     )
     return crew.wait()
 
 
+def _keep_compiled(folder: Path) -> None:
+    """Keep compiled modules in a folder of ours, where nothing may be written beside the sources.
+
+    Otherwise every start compiles a thousand modules again, which is half of it. Python itself compares each with
+    its source.
+    """
+    if sys.dont_write_bytecode:
+        sys.pycache_prefix = str(folder)
+        sys.dont_write_bytecode = False
+
+
 def _serve_demo(args: argparse.Namespace) -> int:
+    folder = Path(args.folder or ROOT / "var" / "demo").absolute()
+    _keep_compiled(folder / "modules")
     import serving
     from kernel.jobs import JOBS
     from simulation import demo as demos
 
-    folder = Path(args.folder or ROOT / "var" / "demo").absolute()
     port = next(
         (
             p
@@ -69,6 +83,7 @@ def _serve_demo(args: argparse.Namespace) -> int:
     if port is None:
         print(f"no five free ports from {args.port} on; choose others with --port", file=sys.stderr)
         return 1
+    serving.prepare_to_fork()
     demo = demos.open_demo(folder, port)
     at = f"{HOST}:{port + 4}"
     demo = replace(demo, settings=replace(demo.settings, live_url=f"http://{at}", hall_bind=at))
@@ -79,20 +94,21 @@ def _serve_demo(args: argparse.Namespace) -> int:
         if not demo.ready.exists():
             print("the demonstration city could not be built; see above", file=sys.stderr)
             return 1
+    built = serving.before_the_fork(demo.settings)
     crew = serving.Crew(folder / "log")
-    # The web first: a visitor waits for it alone.
-    crew.start_web(serving.Web(demo.settings, host=HOST, port=port, threads=args.threads, workers=1))
-    for number in range(3):
-        crew.start(f"witness {number + 1}", _witness(demo, number))
-    for name in JOBS:
-        crew.start(name, serving.job(demo.settings, name))
-    crew.start("hall", serving.hall(demo.settings))
-    crew.start("custodians", _keepers(demo))
-    crew.start("traders", _traders(demo))
+    # The web first: a visitor waits for it alone, so the others leave it the machine until it answers.
+    crew.start_web(serving.Web(built, host=HOST, port=port, threads=args.threads, workers=1))
     if serving.wait_for(HOST, port):
         _welcome(demo)
     else:
         print(f"the web did not answer; its words are in {folder / 'log'}", file=sys.stderr)
+    for number in range(3):
+        crew.start(f"witness {number + 1}", _witness(demo, number))
+    for name in JOBS:
+        crew.start(name, serving.job(built, name))
+    crew.start("hall", serving.hall(built))
+    crew.start("custodians", _keepers(demo))
+    crew.start("traders", _traders(demo))
     return crew.wait()
 
 
@@ -162,7 +178,7 @@ def run_job(args: argparse.Namespace) -> int:
         if not settings.hall_bind:
             print("SUNROAD_HALL_BIND is missing: host:port to listen on", file=sys.stderr)
             return 2
-        serving.hall(settings)(stop)
+        serving.hall(serving.anew(settings))(stop)
     else:
         JOBS[args.name](serving.platform_of(settings), stop)
     return 0
@@ -192,6 +208,8 @@ def first_operator(args: argparse.Namespace) -> int:
 
 def standing_custodian(args: argparse.Namespace) -> int:
     """Name the organisation that keeps the share of a role at every tender."""
+    import sqlalchemy as sa
+
     import serving
     from bidding.actions import custody
     from kernel.identity.models import Organization
@@ -239,6 +257,8 @@ def promises(_args: argparse.Namespace) -> int:
 
 def evidence(args: argparse.Namespace) -> int:
     """Write the public evidence package of a tender; verify it with `sealbid verify`."""
+    import sqlalchemy as sa
+
     import serving
     from supervision.evidence import export_evidence
     from trading.models import Tender

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -10,27 +11,34 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import gunicorn.app.base
+from flask import Flask
+from sqlalchemy.orm import configure_mappers
 
-from app import create_app
+from app import create_app, rooms
 from kernel.jobs import JOBS
 from kernel.platform import Platform
 from kernel.settings import Settings
+from kernel.web.warm import warm_beside
 
 STOP_SECONDS = 8.0
 
 Child = Callable[[threading.Event], None]
+Building = Callable[[], Flask]
+"""Makes the application of a process, or hands over the one that was built before the fork."""
 
 
 class Web(gunicorn.app.base.BaseApplication):  # type: ignore[misc]
     """Gunicorn with one threaded worker and our settings; no control socket, no wait for open sockets."""
 
-    def __init__(self, settings: Settings, *, host: str, port: int, threads: int, workers: int) -> None:
-        self._settings = settings
+    def __init__(self, built: Building, *, host: str, port: int, threads: int, workers: int) -> None:
+        self._built = built
         self._options = {
             "bind": f"{host}:{port}",
             "worker_class": "gthread",
@@ -50,22 +58,61 @@ class Web(gunicorn.app.base.BaseApplication):  # type: ignore[misc]
                 self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return create_app(self._settings)
+        app = self._built()
+        warm_beside(app)
+        return app
 
 
-def platform_of(settings: Settings) -> Platform:
-    """A platform for a process without a web server."""
-    found = create_app(settings).extensions["sunroad"]
+def prepare_to_fork() -> None:
+    """Import every room once in the parent, so that its children share it instead of each doing it again.
+
+    The collector leaves alone afterwards what all of them share. It rests best from before the first import on, as
+    there is nothing to collect; see ``cli.serve``.
+    """
+    gc.disable()
+    rooms()
+    configure_mappers()
+    gc.freeze()
+    gc.enable()
+
+
+def anew(settings: Settings) -> Building:
+    """Each process builds its own application, as every installation may."""
+    return lambda: create_app(settings)
+
+
+def before_the_fork(settings: Settings) -> Building:
+    """Build once, for all children. Only for files and SQLite: what is built holds no connection and no thread.
+
+    A client of an object store or of Redis may hold both, so an installation with them builds ``anew``.
+    """
+    assert settings.database_url.startswith("sqlite"), settings.database_url
+    assert not settings.redis_url, "a bus belongs to one process"
+    assert "://" not in settings.blobs_url + settings.blobs_mirror_url, (
+        "an object store belongs to one process"
+    )
+    app = create_app(settings)
+    return lambda: app
+
+
+def platform_in(app: Flask) -> Platform:
+    """The platform behind an application."""
+    found = app.extensions["sunroad"]
     assert isinstance(found, Platform)
     return found
 
 
-def job(settings: Settings, name: str) -> Child:
+def platform_of(settings: Settings) -> Platform:
+    """A platform for a process without a web server."""
+    return platform_in(create_app(settings))
+
+
+def job(built: Building, name: str) -> Child:
     """A loop beside the web as a child process."""
-    return lambda stop: JOBS[name](platform_of(settings), stop)
+    return lambda stop: JOBS[name](platform_in(built()), stop)
 
 
-def hall(settings: Settings) -> Child:
+def hall(built: Building) -> Child:
     """The live rooms as a child process: the same application, its sockets on a loop of their own.
 
     Listens on ``settings.hall_bind``.
@@ -75,9 +122,10 @@ def hall(settings: Settings) -> Child:
         from kernel.live.engine import prepare_process
         from kernel.live.lean import LeanLive
 
-        app = create_app(settings)
+        app = built()
+        platform = platform_in(app)
         prepare_process()
-        LeanLive(app, app.extensions["sunroad"], settings.hall_bind).serve(stop)
+        LeanLive(app, platform, platform.settings.hall_bind).serve(stop)
 
     return run
 
@@ -189,13 +237,15 @@ def _follow(parent: int, stop: threading.Event) -> None:
             stop.set()
 
 
-def wait_for(host: str, port: int, seconds: float = 30.0) -> bool:
-    """Whether something answers on a port within the time given."""
+def wait_for(host: str, port: int, seconds: float = 60.0) -> bool:
+    """Whether the home page answers within the time given, and not only the port before it."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=0.3):
-            return True
-        time.sleep(0.05)
+    while (left := until - time.monotonic()) > 0:
+        connection = HTTPConnection(host, port, timeout=left)
+        with contextlib.suppress(OSError, HTTPException), contextlib.closing(connection):
+            connection.request("GET", "/")
+            return connection.getresponse().status == HTTPStatus.OK
+        time.sleep(0.02)
     return False
 
 

@@ -7,7 +7,16 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import auction_fanout, history, log, screens, sealing, search
+from benchmarks import (
+    auction_fanout,
+    history,
+    log,
+    nightly,
+    screens,
+    sealing,
+    search,
+    statistics_page,
+)
 from benchmarks.report import Result, commit, machine, record
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
@@ -17,9 +26,12 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "replay": history.run,
     "search": search.run,
     "fanout": auction_fanout.run,
+    "soak": auction_fanout.soak,
     "screens": screens.run,
+    "statistics": statistics_page.run,
+    "nightly": nightly.run,
 }
-ALL = ("sealing", "log", "replay", "search", "screens")
+ALL = ("sealing", "log", "replay", "search", "screens", "statistics", "nightly")
 
 
 def main(argv: list[str] | None = None) -> int:

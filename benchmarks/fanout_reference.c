@@ -103,7 +103,7 @@ static int room_of(const char *name, int size) {
 
 static void message(int fd, char *text, int size) {
     Client *client = &clients[fd];
-    char out[512], framed[640];
+    char out[768], framed[1024], entry[128];
     text[size] = 0;
     if (!strcmp(text, "40/live,")) { say(fd, "40/live,{\"sid\":\"reference\"}"); return; }
     if (strncmp(text, "42/live,", 8)) return;
@@ -116,17 +116,19 @@ static void message(int fd, char *text, int size) {
         Room *room = &rooms[at];
         if (room->count == room->room) room->fds = realloc(room->fds, sizeof(int) * (size_t)(room->room = room->room * 2 + 16));
         client->room = at, client->place = room->count, room->fds[room->count++] = fd;
-        snprintf(out, sizeof out, "43/live,%ld[{\"ok\":true,\"channel\":\"%s\",\"state\":{\"version\":%ld}}]", number, room->name, room->version);
+        snprintf(out, sizeof out, "43/live,%ld[{\"ok\":true,\"channel\":\"%s\",\"state\":{\"version\":%ld,\"next\":\"1000.00\"}}]", number, room->name, room->version);
         say(fd, out);
         return;
     }
-    char *n = strstr(text, "\"n\":");
-    if (client->room < 0 || !n) return;
+    char *amount = strstr(text, "\"amount\":\"");
+    if (client->room < 0 || !amount) return;
     Room *room = &rooms[client->room];
+    long price = strtol(amount + 10, NULL, 10);
     snprintf(out, sizeof out, "43/live,%ld[{\"ok\":true,\"version\":%ld}]", number, ++room->version);
     say(fd, out);
-    snprintf(out, sizeof out, "42/live,[\"news\",{\"channel\":\"%s\",\"version\":%ld,\"news\":{\"n\":%ld},\"at\":\"2026-11-22T01:00:00.000Z\"}]",
-             room->name, room->version, strtol(n + 4, NULL, 10));
+    snprintf(entry, sizeof entry, "{\"amount\":\"%ld.00\",\"at\":\"2026-11-22T01:00:00.000000Z\",\"plate\":\"101\",\"kind\":\"offer\"}", price);
+    snprintf(out, sizeof out, "42/live,[\"news\",{\"channel\":\"%s\",\"version\":%ld,\"news\":{\"best\":%s,\"next\":\"%ld.00\",\"list\":[%s]},\"at\":\"2026-11-22T01:00:00.000Z\"}]",
+             room->name, room->version, entry, price + 1, entry);
     int length = frame(framed, out);
     for (int i = 0; i < room->count; i++) put(room->fds[i], framed, length);
 }

@@ -1,17 +1,23 @@
 """The servers of ``benchmarks.auction_fanout``, each started as a process of its own.
 
-``python -m benchmarks.fanout_servers KIND PORT FOLDER``: ``lean-none``, ``lean-sqlite`` and ``lean-postgresql`` are our
-hall with sessions, joins and a group-committing channel; ``stock-gevent`` and ``stock-threading`` are plain
-Flask-SocketIO that signs nobody in and stores nothing, which is to their advantage.
+``python -m benchmarks.fanout_servers KIND PORT FOLDER``; the file ``wanted`` in the folder holds JSON with ``rooms``,
+``each``, ``bidders``, the ``url`` of a PostgreSQL database and the ports of ``more`` halls. ``lean-sqlite`` and
+``lean-postgresql`` are the hall as it is installed: the whole application, auctions made by its actions, the hall core with
+its journal and signed receipts.
+``lean-none`` is its transport alone, ``stock-gevent`` and ``stock-threading`` are plain Flask-SocketIO; these three store
+nothing and sign nothing, and all but the first sign nobody in, which is to their advantage.
 """
 
 from __future__ import annotations
 
+import json
+import pickle
+import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,38 +25,39 @@ from uuid import UUID
 KINDS = ("lean-none", "lean-sqlite", "lean-postgresql", "stock-gevent", "stock-threading")
 ORIGIN = "http://localhost"
 EPOCH = UUID("01980000-0000-7000-8000-000000000000")
-BATCH_MAX = 512
+FIRST = "1000.00"
 
-Waiting = tuple[Any, int, str, Callable[[dict[str, Any]], None]]
+Waiting = tuple[Any, str, Callable[[dict[str, Any]], None]]
 
 
 def channel_name(number: int) -> str:
-    """The channel of a room of the benchmark."""
+    """The channel of a room of a server that has no auctions."""
     return f"bench:{UUID(int=EPOCH.int + number)}"
 
 
+def news_of(amount: str) -> dict[str, Any]:
+    """News of the size and shape an ascending auction tells, from servers that have none."""
+    entry = {"amount": amount, "at": "2026-11-22T01:00:00.000000Z", "plate": "101", "kind": "offer"}
+    whole, _, fen = amount.partition(".")
+    return {"best": entry, "next": f"{int(whole) + 1}.{fen}", "list": [entry]}
+
+
 class Committer:
-    """Takes all waiting offers into one durable transaction, acknowledges them, then tells the rooms.
+    """The place of the core where there is none: takes what waits, acknowledges it, then tells the rooms.
 
     Args:
-        store: writes ``(room, version, n, at)`` rows and returns when they are on the disk; None stores nothing.
         tell: ``(channel, version, news)``.
     """
 
-    def __init__(
-        self,
-        store: Callable[[list[tuple[str, int, int, str]]], None] | None,
-        tell: Callable[[str, int, dict[str, Any]], None],
-    ) -> None:
-        self._store = store
+    def __init__(self, tell: Callable[[str, int, dict[str, Any]], None]) -> None:
         self._tell = tell
         self._waiting: deque[Waiting] = deque()
         self._some = threading.Event()
         self.versions: dict[str, int] = {}
         threading.Thread(target=self._run, daemon=True).start()
 
-    def offer(self, channel: str, n: int, at: str, ack: Callable[[dict[str, Any]], None]) -> None:
-        self._waiting.append((channel, n, at, ack))
+    def offer(self, channel: str, amount: str, ack: Callable[[dict[str, Any]], None]) -> None:
+        self._waiting.append((channel, amount, ack))
         self._some.set()
 
     def _run(self) -> None:
@@ -58,69 +65,48 @@ class Committer:
             self._some.wait()
             self._some.clear()
             while self._waiting:
-                self._commit([self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_MAX))])
-
-    def _commit(self, batch: list[Waiting]) -> None:
-        rows = []
-        for channel, n, at, _ in batch:
-            version = self.versions[channel] = self.versions.get(channel, 0) + 1
-            rows.append((channel, version, n, at))
-        if self._store is not None:
-            self._store(rows)
-        for (_, version, _, _), (_, _, _, ack) in zip(rows, batch, strict=True):
-            ack({"version": version})
-        for channel, version, n, _ in rows:
-            self._tell(channel, version, {"n": n})
+                batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+                told = []
+                for channel, amount, ack in batch:
+                    version = self.versions[channel] = self.versions.get(channel, 0) + 1
+                    ack({"version": version})
+                    told.append((channel, version, amount))
+                for channel, version, amount in told:
+                    self._tell(channel, version, news_of(amount))
 
 
-def _sqlite(folder: Path) -> Callable[[list[tuple[str, int, int, str]]], None]:
-    import sqlite3
+def serve_auctions(port: int, folder: Path) -> None:
+    """The hall of an installation whose auctions run, and further halls beside it when they are wanted."""
+    from benchmarks.fanout_sale import make
 
-    base = sqlite3.connect(folder / "offers.db", isolation_level=None, check_same_thread=False)
-    base.execute("PRAGMA journal_mode=WAL")
-    base.execute("PRAGMA synchronous=FULL")
-    base.execute("CREATE TABLE offer (room TEXT, version INT, n INT, at TEXT, PRIMARY KEY (room, version))")
-    base.execute("CREATE TABLE room (room TEXT PRIMARY KEY, version INT)")
-
-    def store(rows: list[tuple[str, int, int, str]]) -> None:
-        base.execute("BEGIN IMMEDIATE")
-        base.executemany("INSERT INTO offer VALUES (?, ?, ?, ?)", rows)
-        base.executemany(
-            "INSERT INTO room VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET version = excluded.version",
-            list({room: version for room, version, _, _ in rows}.items()),
-        )
-        base.execute("COMMIT")
-
-    return store
+    wanted = json.loads((folder / "wanted").read_text())
+    made = make(folder, wanted["url"], rooms=wanted["rooms"], each=wanted["each"], bidders=wanted["bidders"])
+    (folder / "cookies").write_text("\n".join(made.cookies) + "\n")
+    (folder / "rooms").write_text("\n".join(made.rooms) + "\n")
+    (folder / "settings").write_bytes(pickle.dumps(made.settings))
+    for other in wanted["more"]:
+        subprocess.Popen([sys.executable, "-m", "benchmarks.fanout_servers", "hall", str(other), str(folder)])
+    serve_hall(port, folder)
 
 
-def _postgresql(url: str) -> Callable[[list[tuple[str, int, int, str]]], None]:
-    import psycopg
-
-    base = psycopg.connect(url)
-    base.execute(
-        "CREATE TABLE offer (room text, version bigint, n bigint, at text, PRIMARY KEY (room, version))"
-    )
-    base.execute("CREATE TABLE room (room text PRIMARY KEY, version bigint)")
-    base.commit()
-
-    def store(rows: list[tuple[str, int, int, str]]) -> None:
-        latest = {room: version for room, version, _, _ in rows}
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        base.execute(
-            "WITH made AS (INSERT INTO offer SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[]))"
-            " INSERT INTO room SELECT * FROM unnest(%s::text[], %s::bigint[])"
-            " ON CONFLICT (room) DO UPDATE SET version = excluded.version",
-            (*columns, list(latest), list(latest.values())),
-        )
-        base.commit()
-
-    return store
-
-
-def serve_lean(kind: str, port: int, folder: Path) -> None:
-    """Our hall: the whole application, its sessions in SQLite, a channel of the benchmark."""
+def serve_hall(port: int, folder: Path) -> None:
+    """One hall process over auctions that were made; whoever is joined first owns an auction."""
     import app as composition
+    from kernel.live.engine import Limits, prepare_process
+    from kernel.live.lean import LeanLive
+
+    settings = pickle.loads((folder / "settings").read_bytes())
+    built = composition.create_app(settings)
+    prepare_process()
+    # Saturation is the point here: the bucket that keeps people from flooding would hide it.
+    limits = Limits(per_second=1e6, burst=1e6, connections=settings.live_connections_max)
+    LeanLive(built, built.extensions["sunroad"], f"127.0.0.1:{port}", limits).serve(threading.Event())
+
+
+def serve_transport(port: int, folder: Path) -> None:
+    """The hall's sessions, joins, acknowledgements and news without an auction behind them."""
+    import app as composition
+    from benchmarks.fanout_sale import sign_in
     from kernel import live
     from kernel.live.engine import Limits, prepare_process
     from kernel.live.lean import LeanLive
@@ -131,14 +117,14 @@ def serve_lean(kind: str, port: int, folder: Path) -> None:
     made: list[Committer] = []
 
     def offer(
-        connection: live.Connection, _id: UUID, message: live.Json, recv_at: datetime, ack: live.Ack
+        connection: live.Connection, _id: UUID, message: live.Json, _recv_at: datetime, ack: live.Ack
     ) -> None:
-        made[0].offer(connection.channel, int(message["n"]), recv_at.isoformat(), ack)
+        made[0].offer(connection.channel, str(message["amount"]), ack)
 
     channel = live.Channel(
         "bench",
         lambda _session, actor, _id: not actor.is_anonymous,
-        lambda _session, _actor, key: {"version": made[0].versions.get(f"bench:{key}", 0)},
+        lambda _session, _actor, key: {"version": made[0].versions.get(f"bench:{key}", 0), "next": FIRST},
         hot={"offer": offer},
         on_join=lambda _session, actor, _id: str(actor.person_id),
     )
@@ -154,49 +140,13 @@ def serve_lean(kind: str, port: int, folder: Path) -> None:
     built = composition.create_app(settings)
     platform = built.extensions["sunroad"]
     platform.create_schema()
-    (folder / "cookies").write_text("\n".join(sign_in(built, int((folder / "people").read_text()))) + "\n")
-    store = None
-    if kind == "lean-sqlite":
-        store = _sqlite(folder)
-    elif kind == "lean-postgresql":
-        store = _postgresql((folder / "postgresql").read_text())
-    made.append(
-        Committer(store, lambda name, version, news: live.tell(platform, name, version=version, news=news))
-    )
+    wanted = json.loads((folder / "wanted").read_text())
+    people = wanted["rooms"] * wanted["each"]
+    (folder / "cookies").write_text("\n".join(sign_in(built, datetime.now(UTC), [], people)) + "\n")
+    made.append(Committer(lambda name, version, news: live.tell(platform, name, version=version, news=news)))
     prepare_process()
-    # Saturation is the point here: the bucket that keeps people from flooding would hide it.
     limits = Limits(per_second=1e6, burst=1e6, connections=settings.live_connections_max)
     LeanLive(built, platform, f"127.0.0.1:{port}", limits).serve(threading.Event())
-
-
-def sign_in(app: Any, count: int) -> list[str]:
-    """That many people with a session each; their cookies."""
-    import sqlalchemy as sa
-
-    from kernel.identity.models import Person, SignInSession
-    from kernel.identity.sessions import digest
-    from kernel.web.current import SESSION_KEY
-
-    platform = app.extensions["sunroad"]
-    now = datetime.now(UTC)
-    people, open_sessions, cookies = [], [], []
-    sign = app.session_interface.get_signing_serializer(app)
-    for number in range(count):
-        person = platform.outside.new_id()
-        people.append({
-            "id": person, "name": f"竞买人{number}", "name_en": f"Bidder {number}", "email": f"b{number}@example.org",
-            "phone": "", "lang": "zh-CN", "kid": f"kid{number}", "state": "active", "created_at": now,
-        })  # fmt: skip
-        open_sessions.append({
-            "id": platform.outside.new_id(), "person_id": person, "org_id": None, "token_digest": digest(f"token{number}"),
-            "method": "password", "device": "", "address": "", "created_at": now, "seen_at": now,
-            "expires_at": now + timedelta(hours=12), "stepped_up_at": now, "revoked_at": None,
-        })  # fmt: skip
-        cookies.append(sign.dumps({SESSION_KEY: f"token{number}"}))
-    with platform.database.writer.begin() as connection:
-        connection.execute(sa.insert(Person), people)
-        connection.execute(sa.insert(SignInSession), open_sessions)
-    return cookies
 
 
 def serve_stock(kind: str, port: int) -> None:
@@ -219,13 +169,13 @@ def serve_stock(kind: str, port: int) -> None:
 
     def join(message: dict[str, Any]) -> dict[str, Any]:
         join_room(message["channel"])
-        return {"ok": True, "channel": message["channel"], "state": {"version": 0}}
+        return {"ok": True, "channel": message["channel"], "state": {"version": 0, "next": FIRST}}
 
     def do(message: dict[str, Any]) -> dict[str, Any]:
         name = message["channel"]
         version = versions[name] = versions.get(name, 0) + 1
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        news = {"channel": name, "version": version, "news": {"n": message["message"]["n"]}, "at": at}
+        news = {"channel": name, "version": version, "news": news_of(message["message"]["amount"]), "at": at}
         emit("news", news, to=name, namespace="/live")
         return {"ok": True, "version": version}
 
@@ -241,7 +191,11 @@ if __name__ == "__main__":
 
     kind, at, where = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     logging.disable(logging.WARNING)
-    if kind.startswith("lean-"):
-        serve_lean(kind, at, where)
+    if kind == "lean-none":
+        serve_transport(at, where)
+    elif kind == "hall":
+        serve_hall(at, where)
+    elif kind.startswith("lean-"):
+        serve_auctions(at, where)
     else:
         serve_stock(kind, at)

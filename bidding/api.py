@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from sqlalchemy.orm import Session
 
 from bidding import proofs, queries
-from bidding.actions import custody, releasing, submission, unsealing
+from bidding.actions import custody, delivery, releasing, submission, unsealing
 from bidding.forms import (
     AckQuery,
     Disclosure,
@@ -28,7 +28,7 @@ from bidding.upload import blocks_from, parse_range
 from kernel.errors import NotFound, NotNow, NotValid
 from kernel.facts import plain
 from kernel.ledger import book, trust
-from kernel.web import actor, begin, me, platform, read
+from kernel.web import actor, begin, me, platform, read, require_step_up
 from kernel.web.openapi import Answer, Shown, endpoint
 from sealbid.errors import SealError
 from sealbid.octets import unb64
@@ -143,13 +143,19 @@ def trust_file(code: str) -> Response:
     tag="bids",
 )
 def commit(code: str, body: Submission) -> Response:
-    """Answers the receipt. The same commitment again gets its receipt again."""
+    """Answers the receipt. The same commitment again gets its receipt again.
+
+    Who signs for a lost key proves his presence first, so a token alone cannot replace a bid without its key.
+    """
+    if body.lost_key:
+        require_step_up()
+    replace = None if body.replace is None else body.replace.model_dump()
     hashes = {one.part: _bytes(one.hashes, "blocks") for one in body.blocks}
     if len(hashes) != len(body.blocks):
         raise NotValid("bid_hashes", source="sealing §6", field="blocks")
     with begin() as work:
         tender = queries.tender_by_code(work.session, code, work.now)
-        bid = submission.commit_bid(work, tender.id, body.body, body.sig, hashes)
+        bid = submission.commit_bid(work, tender.id, body.body, body.sig, hashes, replace=replace)
         bid_code, record_id = bid.code, bid.commit_record_id
     proofs.settle(platform(), record_id)
     return _receipt(bid_code, "commit", 201)
@@ -177,7 +183,7 @@ def put_blocks(bid: str, part: str, span: str) -> Missing:
     with read() as session:
         queries.own_bid(session, bid, me())  # nobody else's bytes are even read
     data = blocks_from(request.stream, request.content_length, first=first, count=last - first + 1)
-    return Missing(missing=submission.put_blocks(platform(), me(), bid, part, first, data))
+    return Missing(missing=delivery.put_blocks(platform(), me(), bid, part, first, data))
 
 
 @api.get("/bids/<bid>/<part>/blocks/<span>")
@@ -189,7 +195,7 @@ def get_blocks(bid: str, part: str, span: str) -> Response:
         if last >= held.blocks:
             raise NotValid("block_range", field="blocks", part=part, first=first, count=last - first + 1)
     blobs = platform().outside.blobs
-    names = [submission.block_key(bid, part, number) for number in range(first, last + 1)]
+    names = [delivery.block_key(bid, part, number) for number in range(first, last + 1)]
     if not all(blobs.exists(name) for name in names):
         raise NotNow("blocks_missing", missing=sum(not blobs.exists(name) for name in names))
     return Response((blobs.get(name) or b"" for name in names), mimetype=BYTES)
@@ -218,6 +224,9 @@ def complete(bid: str, body: Empty) -> Response:
     tag="bids",
 )
 def withdraw(bid: str, body: Message) -> Response:
+    """Who signs for a lost key proves his presence first."""
+    if "key" in body.body:
+        require_step_up()
     with begin() as work:
         gone = submission.withdraw_bid(work, bid, body.body, body.sig)
         record_id = gone.withdraw_record_id

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from bidding import queries_auction as queries
-from bidding.actions import auctions, auctions_end, auctions_life, auctions_offer
-from bidding.auction_live import DEEDS
+from bidding.actions import auctions, auctions_default, auctions_end, auctions_life, auctions_offer
+from bidding.auction_deeds import DEEDS
 from bidding.models_auction import AuctionStage
 from bidding.queries_auction import AuctionPage, MySeat
 from kernel.errors import NotAllowed, NotFound, NotValid
@@ -58,6 +58,8 @@ class Deed(_Body):
     quantity: Annotated[str, Field(max_length=24)] | None = None
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{8,64}$")] | None = None
     confirmed: bool = False
+    items: Annotated[dict[str, Annotated[str, Field(max_length=24)]], Field(max_length=20)] = {}
+    """F9: the values of the other weighted items by name."""
 
 
 class Payment(_Body):
@@ -362,6 +364,54 @@ def resume(auction_id: UUID, body: Resuming) -> Done:
     with begin() as work:
         auctions_life.resume_auction(work, auction_id, body.resumes_at)
     return Done()
+
+
+class Resale(_Body):
+    """The later auction of the same project that replaced the broken one."""
+
+    resale: UUID
+
+
+class OwedShown(Shown):
+    """What a defaulting winner owes, in yuan."""
+
+    difference: str
+    covered: str
+    owed: str
+
+
+@api_auctions.post("/auctions/<uuid:auction_id>/default")
+@endpoint(
+    "Declare that the confirmed winner does not stand by his word",
+    answers={200: Done},
+    scopes=("admin",),
+    body=Reason,
+    problems=(409,),
+    tag="auctions",
+)
+def default(auction_id: UUID, body: Reason) -> Done:
+    with begin() as work:
+        auctions_default.declare_default(work, auction_id, body.reason)
+    return Done()
+
+
+@api_auctions.post("/auctions/<uuid:auction_id>/difference")
+@endpoint(
+    "State what a defaulting winner owes after the re-sale",
+    answers={200: OwedShown},
+    scopes=("admin",),
+    body=Resale,
+    problems=(404, 409),
+    tag="auctions",
+)
+def difference(auction_id: UUID, body: Resale) -> OwedShown:
+    with begin() as work:
+        owed = auctions_default.settle_difference(work, auction_id, body.resale)
+    return OwedShown(
+        difference=f"{owed.difference.yuan:.2f}",
+        covered=f"{owed.covered.yuan:.2f}",
+        owed=f"{owed.open.yuan:.2f}",
+    )
 
 
 @api_auctions.post("/auctions/<uuid:auction_id>/confirmation")

@@ -208,7 +208,7 @@ def script_of(
         "unit": unit,
         "unit_word": word,
         "limits": limits_of(terms),
-        "stages": {name: _(text) for name, text in words.STAGES.items()},
+        "stages": words.stages_of(terms),
         "reasons": {name: _(text) for name, text in words.REASONS.items()},
         "words": room_words(terms),
     }
@@ -221,6 +221,8 @@ def room_words(terms: Terms) -> dict[str, str]:
         "new_best": _("New lowest offer {price}") if down else _("New highest offer {price}"),
         "offer_of": _("Plate {plate} offers {price}"),
         "offer_some": _("An offer of {price}"),
+        "result": _("Winning price"),
+        "offer_shut": _("The sealed offer of plate {plate} was not opened"),
         "mine": _("Your offer {price} was accepted"),
         "mine_limit": _("Your standing limit offered {price}"),
         "mine_match": _("You matched {price}"),
@@ -249,7 +251,10 @@ def room_words(terms: Terms) -> dict[str, str]:
         "beyond": _("Not among the first three"),
         "rank": _("Rank {rank}"),
         "rank_of": _("Rank {rank} of {n}"),
-        "rank_hidden": _("No rank is shown in this auction"),
+        "in_chip": _("Still in"),
+        "out_chip": _("Out"),
+        "sealed_chip": _("Sealed offer in"),
+        "rank_hidden": _("No rank is shown"),
         "count": _("{n} valid offers"),
         "offers_label": _("Valid offers"),
         "bidders_label": _("Bidders admitted"),
@@ -262,7 +267,9 @@ def room_words(terms: Terms) -> dict[str, str]:
         "next": _("Accepted from"),
         "round": _("Round"),
         "premium": _("Premium"),
-        "series_best": _("Lowest of all") if down else _("Highest of all"),
+        "series_best": _("The clock's price")
+        if terms.clock is not None
+        else (_("Lowest of all") if down else _("Highest of all")),
         "series_mine": _("My offers"),
         "pad_best": _("Lower than the lowest offer") if down else _("Higher than the highest offer"),
         "pad_own": _("Lower than my last offer") if down else _("Higher than my last offer"),
@@ -283,6 +290,14 @@ def room_words(terms: Terms) -> dict[str, str]:
         "why_over": _("Bidding is over."),
         "why_stage": _("No offers are taken in this stage."),
         "why_outside": _("You did not enter the limited-time round."),
+        "why_break": _("Break. Round {n} begins at {time}."),
+        "why_handed": _("Your offer of this round is handed in. It is opened together with all others."),
+        "why_not_equal": _("Only those with the equal best offers take part in this round."),
+        "why_opened": _("Your opening price is handed in. The first round follows."),
+        "why_not_opened": _("You handed in no opening price before the start, so you have no turn."),
+        "why_turn": _("Your turn comes after {n} more."),
+        "why_turned": _("Your turn of this round is over."),
+        "why_not_willing": _("You did not answer that you go on."),
         "why_bad": _("This price is not accepted now."),
         "below": _("Below the present offer") if down else _("Above the present offer"),
         "below_own": _("Below my last offer") if down else _("Above my last offer"),
@@ -320,10 +335,86 @@ def room_words(terms: Terms) -> dict[str, str]:
         "again": _("Press again to confirm"),
         "again_price": _("Press again to confirm {price}"),
         "now": _("now"),
-        "turn_mine": _("It is your turn"),
-        "turn_of": _("It is the turn of plate {plate}"),
         "clock_price": _("The clock's price"),
+    } | _format_words(terms)
+
+
+def _format_words(terms: Terms) -> dict[str, str]:
+    """What only some formats say: sealed rounds, turns, clocks, the cap, priority rights."""
+    down = terms.direction is Direction.DOWN
+    return {
+        "after_round": _("Shown after the round"),
+        "pad_sealed": _("Sealed, once in a round"),
+        "pad_second": _("Second sealed round among equals"),
+        "pad_opening": _("Opening price, before the start"),
+        "pad_once": _("One offer in this round; it cannot be changed."),
+        "pad_not_worse": _("At most your own last price, {price}")
+        if down
+        else _("At least your own last price, {price}"),
+        "pad_items": _("Fill in every item; numbers only."),
+        "pad_cap": _("This is the cap. The price stands still there and the printed next step follows."),
+        "confirm_sealed": _("Seal and hand in {price}"),
+        "accepted_sealed": _("Sealed offer received:"),
+        "note_offer": _(
+            "An offer counts once the server has confirmed it and cannot be withdrawn."
+            " Who is behind a plate is shown after the end at the earliest."
+        ),
+        "note_sealed": _("Nobody sees it before all are opened together. It cannot be changed or withdrawn."),
+        "note_turn": _(
+            "Nobody else sees it before your turn ends; until then you may change it or take it back."
+        ),
+        "note_clock": _("It counts once the server has confirmed it and cannot be withdrawn."),
+        "note_match": _("It is yours at this price until somebody offers a better one."),
+        "round_of": _("Round {n} of {all}"),
+        "round_begins": _("Round {n} of {all} begins"),
+        "turn_of": _("It is the turn of plate {plate}"),
+        "turn_you": _("(you)"),
+        "turn_pending": _("Your offer of this turn: {price}"),
+        "turn_taken_back": _("Taken back; your old price stands"),
+        "accept_at": _("Accept {price}"),
+        "stay_at": _("Stay in at {price}"),
         "stay_until": _("Stay at {price} until {time}"),
+        "stays": _("You stay in at {price}. The price moves at {time}."),
+        "dial_until": _("The price moves at {time}."),
+        "ticked": _("The clock's price moved while you were confirming"),
+        "out": _("You are out; your last price stands."),
+        "leave": _("Leave for good"),
+        "leave_about": _("You take no further part. The last price at which you stayed in stands."),
+        "left": _("You left"),
+        "inside_label": _("Still in"),
+        "go_on_said": _("Noted: you will go on"),
+        "match_at": _("Take {price}"),
+        "waive": _("Waive"),
+        "waive_about": _("You do not use your priority right. This is final."),
+        "waived": _("You waived your priority right"),
+        "right_now": _("You may take the best price. It is yours until somebody offers a better one."),
+        "right_later": _("After the end you are asked for {n} minutes whether you take the best price."),
+        "right_asked": _("You may take {price} until {time}. Without an answer your right is waived."),
+        "right_uses": _("Uses left: {n}."),
+        "quantity": _("Quantity"),
+        "quantity_of": _("Plate {plate} offers {quantity}"),
+        "quantity_some": _("Now {quantity} is offered"),
+        "second_best": _("Best quantity"),
+        "second_least": _("At least {least} {unit}"),
+        "second_between": _("At least {least} {unit}, at most {most} {unit}"),
+        "limit_about": _("Standing limit: the core offers for you in printed steps up to this amount."),
+        "limit_confirm": _("Set the limit {price}"),
+        "next_cap": _("The cap is reached; the price stands still"),
+        "next_cap_second": _("Until {time} bidders answer whether they go on. Then {indicator} decides."),
+        "next_cap_draw": _("Until {time} bidders answer whether they go on. Then a verifiable draw decides."),
+        "next_second": _("The second indicator decides between those who go on."),
+        "next_equal": _("Several best offers are equal"),
+        "next_equal_more": _(
+            "Their bidders hand in a second sealed offer until {time}. Equal again: a draw."
+        ),
+        "next_asking": _("Holders of a priority right are asked"),
+        "next_asking_more": _("Until {time}; the result follows."),
+        "next_points": _("The panel's points are entered, then the result appears here."),
+        "next_opening": _("What is sealed is opened now. The result appears here."),
+        "next_settling": _(
+            "The result appears here. Where the terms print a draw, anybody can compute it again."
+        ),
+        "result_receipts": _("Your signed receipts:"),
     }
 
 

@@ -8,20 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bidding.rules.auction.terms import (
-    AfterEnd,
-    Basis,
-    ExtensionMode,
-    Format,
-    LimitMode,
-    PricesShown,
-    PriorityMode,
-    RankShown,
-    SecondBy,
-    TieRule,
-    Trigger,
-    TurnCriterion,
-)
+from bidding import auction_choices as choices
 from kernel.i18n import marked
 
 
@@ -34,6 +21,7 @@ class Kind(StrEnum):
     CHOICE = "choice"
     YES = "yes"
     INSTANT = "instant"
+    TEXT = "text"
 
 
 @dataclass(frozen=True)
@@ -59,60 +47,6 @@ class Entry:
         """Its name in the form."""
         return self.path.replace(".", "-")
 
-
-_TRIGGERS = (
-    (Trigger.BEST.value, marked("Only a better best price")),
-    (Trigger.ANY.value, marked("Every offer")),
-)
-_MODES = (
-    (ExtensionMode.FROM_BID.value, marked("Counted from the offer")),
-    (ExtensionMode.FROM_END.value, marked("Added to the end")),
-    (ExtensionMode.LAST_BID_COUNTDOWN.value, marked("Each offer restarts the countdown")),
-)
-_RANKS = (
-    (RankShown.NONE.value, marked("Nothing")),
-    (RankShown.BEST_OR_NOT.value, marked("Best or not")),
-    (RankShown.TOP_THREE.value, marked("Rank within the first three")),
-    (RankShown.EXACT.value, marked("Exact rank")),
-)
-_PRICES = (
-    (PricesShown.NONE.value, marked("Nothing")),
-    (PricesShown.MASKED.value, marked("Prices without plates")),
-    (PricesShown.PLATES.value, marked("Prices with plates")),
-)
-_AFTER = (
-    (AfterEnd.ALL.value, marked("Every offer by plate")),
-    (AfterEnd.RESULT.value, marked("The result alone")),
-)
-_LIMITS = (
-    (LimitMode.NONE.value, marked("Not taken")),
-    (LimitMode.HELD.value, marked("Held by the platform, executed at once")),
-)
-_BASES = (
-    (Basis.BEST.value, marked("The best offer")),
-    (Basis.OWN.value, marked("One's own last offer")),
-)
-_SMALL = (
-    (Format.BLIND_REVERSE.value, marked("Blind reverse auction")),
-    (Format.OPEN_REVERSE.value, marked("Open reverse auction")),
-)
-_TIES = (
-    (TieRule.FIRST.value, marked("The first received wins")),
-    (TieRule.ROUND_THEN_DRAW.value, marked("A second round, then a draw")),
-)
-_SECONDS = (
-    (SecondBy.INDICATOR.value, marked("A second quantity")),
-    (SecondBy.LOTTERY.value, marked("A verifiable draw")),
-)
-_PRIORITY = (
-    (PriorityMode.IN_SESSION.value, marked("In the session, at the same price")),
-    (PriorityMode.POST_SESSION.value, marked("Asked after the end")),
-)
-_CRITERIA = (
-    (TurnCriterion.PRICE.value, marked("Price")),
-    (TurnCriterion.QUALITY.value, marked("Price over quality")),
-    (TurnCriterion.MIXED.value, marked("Weighted price")),
-)
 
 TIME = (
     Entry(
@@ -162,7 +96,9 @@ PRICE = (
         marked("rules §4.3 A-05: a guard against slips, usually 50"),
         optional=True,
     ),
-    Entry("basis", marked("An offer must beat"), Kind.CHOICE, marked("rules §4.3 A-05"), choices=_BASES),
+    Entry(
+        "basis", marked("An offer must beat"), Kind.CHOICE, marked("rules §4.3 A-05"), choices=choices.BASES
+    ),
     Entry(
         "bidders_min",
         marked("Bidders needed for a result"),
@@ -188,8 +124,8 @@ EXTENSION = (
         "extension.mode",
         marked("How late offers move the end"),
         Kind.CHOICE,
-        marked("rules §4.4"),
-        choices=_MODES,
+        marked("rules §4.4: fixed where a hidden tail follows"),
+        choices=choices.MODES,
     ),
     Entry(
         "extension.window_seconds",
@@ -210,7 +146,7 @@ EXTENSION = (
         marked("Moved by which offers"),
         Kind.CHOICE,
         marked("rules §4.4: for blind auctions the best only, so that losers cannot probe"),
-        choices=_TRIGGERS,
+        choices=choices.TRIGGERS,
     ),
     Entry(
         "extension.count_max",
@@ -269,7 +205,13 @@ CAP = (
         Kind.MONEY,
         marked("rules §4.5 F6: at this price the second indicator decides"),
     ),
-    Entry("cap.second", marked("What decides then"), Kind.CHOICE, marked("rules §4.5 F6"), choices=_SECONDS),
+    Entry(
+        "cap.second",
+        marked("What decides then"),
+        Kind.CHOICE,
+        marked("rules §4.5 F6"),
+        choices=choices.SECONDS,
+    ),
     Entry(
         "cap.inquiry_seconds",
         marked("Who goes on is asked for"),
@@ -284,8 +226,40 @@ CAP = (
         marked("rules §4.1: 480, 300 or 10 s are in use"),
         marked("s"),
     ),
-    Entry("cap.start", marked("The quantity starts at"), Kind.DECIMAL, ""),
-    Entry("cap.step", marked("Step of the quantity"), Kind.DECIMAL, ""),
+    Entry(
+        "cap.indicator",
+        marked("Name of the second quantity"),
+        Kind.TEXT,
+        marked("rules §4.5 F6: area, share, money for public housing …; empty for a draw"),
+        optional=True,
+    ),
+    Entry(
+        "cap.indicator_unit",
+        marked("Its unit"),
+        Kind.TEXT,
+        marked("rules §4.5 F6: as bidders type it"),
+        optional=True,
+    ),
+    Entry(
+        "cap.start",
+        marked("The quantity starts at"),
+        Kind.DECIMAL,
+        marked("rules §4.5 F6: may itself be offered"),
+    ),
+    Entry("cap.step", marked("Step of the quantity"), Kind.DECIMAL, marked("rules §4.5 F6: more than 0")),
+    Entry(
+        "cap.maximum",
+        marked("The quantity ends at"),
+        Kind.DECIMAL,
+        marked("rules §4.5 F6: who offers it wins at once; empty for no limit"),
+        optional=True,
+    ),
+    Entry(
+        "cap.first_has_priority",
+        marked("Without any quantity the first at the cap wins"),
+        Kind.YES,
+        marked("rules §4.5 F6: no priority unless printed; else a draw"),
+    ),
 )
 CLOCK = (
     Entry("clock.move", marked("The price moves by"), Kind.MONEY, marked("rules §4.1 F10, F11")),
@@ -310,13 +284,58 @@ ROUNDS = (
     ),
 )
 TURNS = (
-    Entry("turns.criterion", marked("Ranked by"), Kind.CHOICE, marked("rules §4.1 F13"), choices=_CRITERIA),
+    Entry(
+        "turns.criterion",
+        marked("Ranked by"),
+        Kind.CHOICE,
+        marked("rules §4.1 F13"),
+        choices=choices.CRITERIA,
+    ),
+    Entry(
+        "turns.order",
+        marked("Turns go by"),
+        Kind.CHOICE,
+        marked("rules §4.1 F13: the worst goes first"),
+        choices=choices.CRITERIA,
+    ),
     Entry("turns.rounds", marked("Rounds"), Kind.NUMBER, marked("usually 3")),
+    Entry(
+        "turns.first_pause_seconds",
+        marked("Pause before the first round"),
+        Kind.NUMBER,
+        marked("usually 300 s"),
+        marked("s"),
+    ),
+    Entry(
+        "turns.pause_seconds",
+        marked("Pause between rounds"),
+        Kind.NUMBER,
+        marked("usually 120 s"),
+        marked("s"),
+    ),
     Entry(
         "turns.turn_seconds", marked("Length of a turn"), Kind.NUMBER, marked("usually 120 s"), marked("s")
     ),
 )
-SEALED = (Entry("ties", marked("Equal best offers"), Kind.CHOICE, marked("rules §4.6 F8"), choices=_TIES),)
+SEALED = (
+    Entry("ties", marked("Equal best offers"), Kind.CHOICE, marked("rules §4.6 F8"), choices=choices.TIES),
+    Entry(
+        "tie_seconds",
+        marked("Length of a second round"),
+        Kind.NUMBER,
+        marked("rules §4.6 F8: among equals only"),
+        marked("s"),
+    ),
+    Entry(
+        "sealing",
+        marked("How offers stay closed"),
+        Kind.CHOICE,
+        marked("rules §4.6 F8: opened together at the end of the round"),
+        choices=choices.SEALINGS,
+    ),
+)
+ITEM_ROWS = 6
+"""Rows of F9's items in the form: the price and five others."""
 VISIBLE = (
     Entry(
         "visible.best",
@@ -329,14 +348,14 @@ VISIBLE = (
         marked("Bidders learn of their place"),
         Kind.CHOICE,
         marked("rules §4.2: blind auctions usually best or not"),
-        choices=_RANKS,
+        choices=choices.RANKS,
     ),
     Entry(
         "visible.prices",
         marked("Bidders see of others' offers"),
         Kind.CHOICE,
         marked("rules §4.2"),
-        choices=_PRICES,
+        choices=choices.PRICES,
     ),
     Entry(
         "visible.count",
@@ -355,7 +374,7 @@ VISIBLE = (
         marked("Everybody sees after the end"),
         Kind.CHOICE,
         marked("rules §4.2"),
-        choices=_AFTER,
+        choices=choices.AFTER,
     ),
 )
 FAULTS = (
@@ -364,7 +383,7 @@ FAULTS = (
         marked("Standing limits"),
         Kind.CHOICE,
         marked("rules §4.7: executed by the core, also while a bidder is disconnected"),
-        choices=_LIMITS,
+        choices=choices.LIMITS,
     ),
     Entry(
         "outage.resume_notice_minutes",
@@ -381,9 +400,33 @@ FAULTS = (
         marked("s"),
     ),
 )
-BASE = Entry("base", marked("Held like"), Kind.CHOICE, marked("rules §4.1 F12"), choices=_SMALL)
-PRIORITY = Entry(
-    "priority.mode", marked("How it is used"), Kind.CHOICE, marked("rules §4.6"), choices=_PRIORITY
+BASE = Entry("base", marked("Held like"), Kind.CHOICE, marked("rules §4.1 F12"), choices=choices.SMALL)
+BAND = Entry(
+    "lottery_band_percent",
+    marked("A draw among offers this close to the best"),
+    Kind.DECIMAL,
+    marked("rules §4.1 F12: optional; empty for none"),
+    "%",
+    optional=True,
+)
+PRIORITY = (
+    Entry(
+        "priority.mode", marked("How it is used"), Kind.CHOICE, marked("rules §4.6"), choices=choices.PRIORITY
+    ),
+    Entry(
+        "priority.uses",
+        marked("How often in the session"),
+        Kind.NUMBER,
+        marked("rules §4.6: 1 for a single use; empty for any number"),
+        optional=True,
+    ),
+    Entry(
+        "priority.ask_minutes",
+        marked("Time to answer after the end"),
+        Kind.NUMBER,
+        marked("rules §4.6: no answer is a waiver"),
+        marked("min"),
+    ),
 )
 
 NAMES = {
@@ -396,6 +439,7 @@ NAMES = {
     "rounds": marked("Sealed rounds"),
     "turns": marked("Turns"),
     "sealed": marked("Equal offers"),
+    "items": marked("Weighted items"),
     "visible": marked("Who sees what"),
     "faults": marked("Standing limits and faults"),
 }

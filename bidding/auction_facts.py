@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from bidding.facts import ProtocolFact
 from kernel.facts import Fact, private
 from kernel.money import Money
 
@@ -206,3 +207,113 @@ class PointsEntered(Fact):
     kind = "auction"
     item: str
     points: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlipCommitted(ProtocolFact):
+    """What a sealed slip is, in the words its own key signed; logged when its part is closed.
+
+    Logged earlier it would show when, and how often, somebody sealed something.
+    """
+
+    name = "bidding.auction_slip.committed"
+    kind = "slip-commit"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NothingSealed(Fact):
+    """A plate that sealed nothing for this part: with it, the log grows alike whoever sealed and whoever did not."""
+
+    name = "bidding.auction_slip.none"
+    kind = "auction"
+    part: str
+    plate: str = private()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlipsClosed(ProtocolFact):
+    """The slips of a part, listed; from here on their shares may be released."""
+
+    name = "bidding.auction_slips.closed"
+    kind = "slip-close"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlipSecretOffered(Fact):
+    """The second way in was given by whoever sealed the slip."""
+
+    name = "bidding.auction_slip.secret_offered"
+    kind = "auction"
+    slip: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlipOpened(Fact):
+    """What opening a slip gave; ``content`` is the slip, or empty."""
+
+    name = "bidding.auction_slip.opened"
+    kind = "auction"
+    slip: str
+    part: str
+    root: str
+    ok: bool
+    verdict: str
+    cause: str
+    way: str
+    void: tuple[int, ...]
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlipsOpened(Fact):
+    """Every slip of a part is open or void; the journal goes on with what they said."""
+
+    name = "bidding.auction_slips.opened"
+    kind = "auction"
+    part: str
+    opened: int
+    void: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlipsLeft(Fact):
+    """The auction ended before a closed part was opened; its slips stay sealed."""
+
+    name = "bidding.auction_slips.left"
+    kind = "auction"
+    part: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmationIssued(Fact):
+    """成交确认书 was issued; ``sha256`` is the PDF's, or empty where the installation writes none."""
+
+    name = "bidding.auction_confirmation.issued"
+    kind = "auction"
+    lot: UUID
+    plate: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WinnerDefaulted(Fact):
+    """A winner does not stand by his word: his deposit is kept, and he may not bid in the re-sale."""
+
+    name = "bidding.auction_winner.defaulted"
+    kind = "auction"
+    lot: UUID
+    plate: str
+    reason: str
+    kept: Money
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifferenceOwed(Fact):
+    """What a defaulting winner owes after the re-sale, once his deposit has paid what it can."""
+
+    name = "bidding.auction_difference.owed"
+    kind = "auction"
+    resale: UUID
+    difference: Money
+    covered: Money
+    owed: Money

@@ -11,32 +11,32 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from bidding import auction_watch
 from bidding import queries_auction as queries
 from bidding.actions.auctions_life import follow_now
-from bidding.hall_core import journal
+from bidding.auction_deeds import DEEDS, Make
 from bidding.hall_core.core import Answer, HallCore
-from bidding.hall_core.registry import hall_for, hall_of, halls, install
+from bidding.hall_core.registry import hall_for, hall_of, install, owner_here
 from bidding.hall_core.rooms import Room
-from bidding.rules.auction import events, sight
-from bidding.rules.auction.events import Event
+from bidding.rules.auction import sight
 from bidding.rules.auction.state import State
 from bidding.rules.auction.terms import RankShown
 from kernel import live
 from kernel.clock import Clock, GuardedClock
-from kernel.errors import NotAllowed, NotNow, NotValid, Refusal
+from kernel.errors import NotAllowed, NotNow, Refusal
 from kernel.live import Ack, Channel, Connection, Json, Lease
 from kernel.live.channel import room_of
-from kernel.money import Money
 from kernel.outside import system_entropy
 from kernel.platform import Platform
 from kernel.rights import Actor
+from trading.models import Tender
 
 PREFIX = "auction"
 AUDIENCES: Mapping[str, sight.Viewer] = {
@@ -52,10 +52,15 @@ KEPT = 256
 
 @dataclass(slots=True)
 class _Voice:
-    """The news of one audience of one room: its number, and what was told lately."""
+    """The news of one audience of one room: its number, and what was told lately.
+
+    Attributes:
+        unheard: something changed while nobody listened; the number that follows begins anew, by time.
+    """
 
     version: int
     told: deque[tuple[int, Json]] = field(default_factory=lambda: deque(maxlen=KEPT))
+    unheard: bool = False
 
 
 class LiveOutlet:
@@ -65,52 +70,63 @@ class LiveOutlet:
         self.platform = platform
         self._clock = clock
         self._lock = threading.Lock()
-        self._voices: dict[tuple[UUID, str], _Voice] = {}
+        self._voices: dict[UUID, dict[str, _Voice]] = {}
         self._plates: dict[UUID, set[str]] = {}
+        self._own: dict[tuple[UUID, str], int] = {}
 
     def told(self, room: Room, before: State, after: State) -> None:
-        channel = f"{PREFIX}:{room.id}"
+        live_here = self.platform.live
+        if live_here is None:
+            return
+        channel, voices = f"{PREFIX}:{room.name}", self._voices_of(room.id)
+        said: list[tuple[str, int, Json]] = []
         for audience, viewer in AUDIENCES.items():
-            voice = self._voice(room.id, audience)
+            voice = voices[audience]
             if not self._heard(channel, audience):
-                self._skip(voice)
+                # Nobody listened, so nobody can catch up from here; the number goes on by time, not by events.
+                voice.unheard = True
                 continue
             news = sight.news(before, after, viewer)
-            if news is None:
-                continue
-            with self._lock:
-                voice.version += 1
-                voice.told.append((voice.version, news))
-                version = voice.version
-            live.tell(self.platform, channel, version=version, news=news, audience=audience)
-        for plate in self._concerned(room.id, before, after):
-            own = sight.private(before, after, plate)
-            if own is not None:
-                live.tell_one(self.platform, channel, plate, news=own)
+            if news is not None:
+                said.append((audience, self._numbered(voice, news), news))
+        mine = sight.privates(before, after, self._concerned(room.id, before, after))
+        own = [(plate, self._own_numbered(room.id, plate), news) for plate, news in mine]
+        if said or own:
+            live_here.tell_all(channel, said, own)
 
     def trouble(self, auction: UUID, on: bool) -> None:
-        channel = f"{PREFIX}:{auction}"
-        for audience in AUDIENCES:
-            voice = self._voice(auction, audience)
-            with self._lock:
-                voice.version += 1
-                news = {"storage_trouble": on}
-                voice.told.append((voice.version, news))
-                version = voice.version
-            live.tell(self.platform, channel, version=version, news=news, audience=audience)
+        live_here = self.platform.live
+        if live_here is None:
+            return
+        news: Json = {"storage_trouble": on}
+        voices = self._voices_of(auction)
+        said = [(audience, self._numbered(voices[audience], news), news) for audience in AUDIENCES]
+        live_here.tell_all(f"{PREFIX}:{auction}", said, [])
+
+    def together(self) -> AbstractContextManager[None]:
+        """While this lasts the sockets' loop is not woken for everything that is answered and told, but once."""
+        return getattr(self.platform.live, "together", nullcontext)()
 
     def version(self, auction: UUID, audience: str) -> int:
         """The number of an audience's present view."""
-        return self._voice(auction, audience).version
+        voice = self._voices_of(auction)[audience]
+        with self._lock:
+            return self._current(voice)
+
+    def own_version(self, auction: UUID, plate: str) -> int:
+        """The number of a bidder's newest private news; they are counted for him alone, so the count tells him nothing."""
+        with self._lock:
+            return self._own.setdefault((auction, plate), self._now())
 
     def since(self, auction: UUID, audience: str, seen: int) -> list[tuple[int, Json]] | None:
         """News after a number, None when some of them are not kept."""
-        voice = self._voice(auction, audience)
+        voice = self._voices_of(auction)[audience]
         with self._lock:
-            if seen == voice.version:
+            version = self._current(voice)
+            if seen == version:
                 return []
             kept = [one for one in voice.told if one[0] > seen]
-            whole = len(kept) == voice.version - seen
+            whole = len(kept) == version - seen
         return kept if whole and kept else None
 
     def joined(self, auction: UUID, plate: str) -> None:
@@ -121,25 +137,39 @@ class LiveOutlet:
     def forget(self, auction: UUID) -> None:
         """The room has another owner; numbers begin anew if it comes back."""
         with self._lock:
-            for key in [key for key in self._voices if key[0] == auction]:
-                del self._voices[key]
+            self._voices.pop(auction, None)
+            for key in [one for one in self._own if one[0] == auction]:
+                del self._own[key]
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp() * 1_000_000)
 
-    def _voice(self, auction: UUID, audience: str) -> _Voice:
-        with self._lock:
-            voice = self._voices.get((auction, audience))
-            if voice is None:
-                voice = self._voices[auction, audience] = _Voice(self._now())
-            return voice
+    def _voices_of(self, auction: UUID) -> dict[str, _Voice]:
+        found = self._voices.get(auction)
+        if found is None:
+            with self._lock:
+                begins = self._now()
+                found = self._voices.setdefault(auction, {one: _Voice(begins) for one in AUDIENCES})
+        return found
 
-    def _skip(self, voice: _Voice) -> None:
-        """Nobody listened, so nobody can catch up from here; the number goes on by time, not by events."""
+    def _own_numbered(self, auction: UUID, plate: str) -> int:
         with self._lock:
-            if voice.told:
-                voice.told.clear()
+            number = self._own[auction, plate] = (self._own.get((auction, plate)) or self._now()) + 1
+            return number
+
+    def _numbered(self, voice: _Voice, news: Json) -> int:
+        with self._lock:
+            version = voice.version = self._current(voice) + 1
+            voice.told.append((version, news))
+            return version
+
+    def _current(self, voice: _Voice) -> int:
+        """The number now; under the lock."""
+        if voice.unheard:
+            voice.unheard = False
+            voice.told.clear()
             voice.version = max(voice.version + 1, self._now())
+        return voice.version
 
     def _heard(self, channel: str, audience: str) -> bool:
         """Whether anybody may be listening: here, or in a process that hears us over the bus."""
@@ -159,7 +189,9 @@ class LiveOutlet:
         bus = getattr(self.platform.live, "bus", None)
         plates = after.plates if bus is not None else [one for one in after.plates if one in near]
         exact = after.terms.visible.rank in (RankShown.EXACT, RankShown.TOP_THREE)
-        if before.stage is not after.stage or (exact and before.standing is not after.standing):
+        # F13: whose turn it is, and the offer of this turn, stand beside the seats.
+        turned = after.terms.turns is not None and before.special is not after.special
+        if turned or before.stage is not after.stage or (exact and before.standing is not after.standing):
             return list(plates)
         touched = {before.leader, after.leader}
         return [
@@ -178,12 +210,14 @@ def open_hall(platform: Platform, *, name: str = "") -> HallCore:
     if known is not None:
         return known
     clock = GuardedClock(platform.outside.clock)
+    outlet = LiveOutlet(platform, clock)
     hall = HallCore(
         platform,
         name=name or f"hall-{system_entropy(8).hex()}",
-        outlet=LiveOutlet(platform, clock),
+        outlet=outlet,
         clock=clock,
         following=follow_now,
+        together=outlet.together,
     )
     hall.start()
     install(platform, hall)
@@ -221,18 +255,42 @@ class SeatKey:
     org_id: UUID
 
 
+@dataclass
+class _Looked:
+    """What one read session has looked up for its joins: thousands ask the same five questions in one second."""
+
+    tenders: dict[UUID, Tender | None] = field(default_factory=dict)
+    plates: dict[UUID, dict[UUID, str]] = field(default_factory=dict)
+    snapshots: dict[tuple[UUID, str], Json] = field(default_factory=dict)
+
+
+def _looked(session: Session) -> _Looked:
+    found: _Looked = session.info.setdefault("auction looked", _Looked())
+    return found
+
+
+def _viewer(session: Session, actor: Actor, auction_id: UUID) -> sight.Viewer:
+    """``queries.viewer_of``, with the tender and the seats of an auction looked up once for everybody."""
+    looked = _looked(session)
+    if auction_id not in looked.tenders:
+        looked.tenders[auction_id] = queries.tender_of(session, auction_id)
+        looked.plates[auction_id] = queries.plates_of(session, auction_id)
+    return queries.viewer_of(
+        session, actor, auction_id, tender=looked.tenders[auction_id], plates=looked.plates[auction_id]
+    )
+
+
 def _may_join(session: Session, actor: Actor, auction_id: UUID) -> bool:
-    queries.viewer_of(session, actor, auction_id)
+    _viewer(session, actor, auction_id)
     return True
 
 
 def _audience(session: Session, actor: Actor, auction_id: UUID) -> str:
-    state = queries.state_of(session, auction_id)
-    return sight.audience(state, queries.viewer_of(session, actor, auction_id))
+    return sight.audience_of(_viewer(session, actor, auction_id))
 
 
 def _on_join(session: Session, actor: Actor, auction_id: UUID) -> object:
-    viewer = queries.viewer_of(session, actor, auction_id)
+    viewer = _viewer(session, actor, auction_id)
     if not isinstance(viewer, sight.Bidder):
         return None
     hall = hall_for(session)
@@ -242,19 +300,39 @@ def _on_join(session: Session, actor: Actor, auction_id: UUID) -> object:
     return SeatKey(viewer.plate, actor.org_id)
 
 
-def _snapshot(session: Session, actor: Actor, auction_id: UUID) -> Json:
-    viewer = queries.viewer_of(session, actor, auction_id)
+def _own(session: Session, actor: Actor, auction_id: UUID) -> Json:
+    viewer = _viewer(session, actor, auction_id)
+    if not isinstance(viewer, sight.Bidder):
+        return {}
     hall = hall_for(session)
-    version = 0
-    # The number is read before the state: news in between are then told twice, never lost.
-    if hall is not None and isinstance(hall.outlet, LiveOutlet):
-        audience = sight.audience(queries.state_of(session, auction_id), viewer)
-        if hall.owns(auction_id):
-            version = hall.outlet.version(auction_id, audience)
-        else:
-            told = getattr(hall.platform.live, "told", {})
-            version = told.get(room_of(f"{PREFIX}:{auction_id}", audience), 0)
-    return {"version": version} | sight.snapshot(queries.state_of(session, auction_id), viewer)
+    if hall is None or not hall.owns(auction_id) or not isinstance(hall.outlet, LiveOutlet):
+        return queries.own_of(session, auction_id, viewer)
+    version = hall.outlet.own_version(auction_id, viewer.plate)  # before the state: told twice, never lost
+    return queries.own_of(session, auction_id, viewer) | {"version": version}
+
+
+def _snapshot(session: Session, actor: Actor, auction_id: UUID) -> Json:
+    viewer = _viewer(session, actor, auction_id)
+    audience = sight.audience_of(viewer)
+    known = _looked(session).snapshots
+    if (auction_id, audience) not in known:
+        # The number is read before the state: news in between are then told twice, never lost. Whoever shares this
+        # session was in the room before it began, so what he sees here is no older than what he heard first.
+        auction_watch.watch(session, auction_id)
+        version = _version(session, auction_id, audience)
+        view = sight.snapshot(queries.state_of(session, auction_id), viewer)
+        known[auction_id, audience] = {"version": version} | view
+    return known[auction_id, audience]
+
+
+def _version(session: Session, auction_id: UUID, audience: str) -> int:
+    hall = hall_for(session)
+    if hall is None or not isinstance(hall.outlet, LiveOutlet):
+        return 0
+    if hall.owns(auction_id):
+        return hall.outlet.version(auction_id, audience)
+    told: Mapping[str, int] = getattr(hall.platform.live, "told", {})
+    return told.get(room_of(f"{PREFIX}:{auction_id}", audience), 0)
 
 
 def _since(session: Session, actor: Actor, auction_id: UUID, seen: int) -> list[tuple[int, Json]] | None:
@@ -266,61 +344,12 @@ def _since(session: Session, actor: Actor, auction_id: UUID, seen: int) -> list[
 
 def _versions(session: Session, wanted: Sequence[tuple[UUID, str]]) -> Mapping[tuple[UUID, str], int]:
     hall = hall_for(session)
-    if hall is None or not isinstance(hall.outlet, LiveOutlet):
-        return {}
-    outlet = hall.outlet
-    return {(one, audience): outlet.version(one, audience) for one, audience in wanted if hall.owns(one)}
-
-
-Make = Callable[[str, Json], Event]
-
-
-def amount_of(message: Json, currency: str = "CNY") -> Money:
-    """The amount of a message, as a decimal string in yuan. Raises NotValid ``auction_amount``."""
-    found = message.get("amount")
-    try:
-        if not isinstance(found, str) or len(found) > 24:
-            raise ValueError("not a text")
-        return Money.from_yuan(found, currency)
-    except ValueError as problem:
-        raise NotValid("auction_amount", source="rules §4.3 A-05", field="amount") from problem
-
-
-def _number_of(message: Json, name: str) -> Decimal:
-    try:
-        found = Decimal(str(message.get(name)))
-        if not found.is_finite() or len(str(found)) > 24:
-            raise InvalidOperation
-    except InvalidOperation as problem:
-        raise NotValid("auction_amount", source="rules §4.5", field=name) from problem
-    return found
-
-
-def _key(message: Json) -> str:
-    return journal.require_key(message.get("key"))
-
-
-def _offer(plate: str, message: Json) -> Event:
-    return events.OfferMade(plate, amount_of(message), _key(message), message.get("confirmed") is True)
-
-
-def _limit(plate: str, message: Json) -> Event:
-    return events.StandingLimit(plate, None if message.get("amount") is None else amount_of(message))
-
-
-DEEDS: Mapping[str, Make] = {
-    "offer": _offer,
-    "limit": _limit,
-    "will_continue": lambda plate, _: events.WillContinue(plate),
-    "match": lambda plate, message: events.Match(plate, _key(message)),
-    "waive": lambda plate, _: events.Waive(plate),
-    "accept": lambda plate, message: events.Accept(plate, _key(message)),
-    "stay": lambda plate, message: events.StayIn(plate, _key(message)),
-    "drop": lambda plate, _: events.DropOut(plate),
-    "bid2": lambda plate, message: events.Bid2(plate, _number_of(message, "quantity"), _key(message)),
-    "turn": lambda plate, message: events.TurnBid(plate, _number_of(message, "amount"), _key(message)),
-}
-"""What a bidder can do in the hall: the word of the command, and the event it becomes."""
+    outlet = hall.outlet if hall is not None else None
+    if hall is None or not isinstance(outlet, LiveOutlet):
+        return auction_watch.changed(session, wanted, AUDIENCES)
+    found = {(one, audience): outlet.version(one, audience) for one, audience in wanted if hall.owns(one)}
+    others = auction_watch.changed(session, [key for key in wanted if key not in found], AUDIENCES)
+    return {**found, **others}
 
 
 def _hot(make: Make) -> Callable[[Connection, UUID, Json, datetime, Ack], None]:
@@ -328,7 +357,7 @@ def _hot(make: Make) -> Callable[[Connection, UUID, Json, datetime, Ack], None]:
         seat = connection.seat
         if not isinstance(seat, SeatKey):
             raise NotAllowed("auction_no_seat", source="rules §4.3 A-02")
-        hall = next((one for one in halls() if one.owns(auction_id)), None)
+        hall = owner_here(auction_id)
         if hall is None:
             raise NotNow("hall_elsewhere", source="rules §4.7")
         lang = connection.lang
@@ -350,7 +379,7 @@ CHANNEL = Channel(
     hot={word: _hot(make) for word, make in DEEDS.items()},
     audience=_audience,
     on_join=_on_join,
-    own=queries.own,
+    own=_own,
     versions=_versions,
     owned=True,
     taken=_taken,

@@ -8,7 +8,6 @@ Source: rules §4 (the same engine); issue "Rehearsal room with robots".
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from collections import OrderedDict, deque
@@ -20,19 +19,18 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from bidding.auction_live import DEEDS
+from bidding.auction_deeds import DEEDS
+from bidding.auction_robots import draw, move_of, settlement_of
 from bidding.models_auction import Rehearsal
 from bidding.rights import REHEARSE
 from bidding.rules.auction import engine, events, sight
 from bidding.rules.auction.events import Event
-from bidding.rules.auction.opens import least
-from bidding.rules.auction.state import OPEN, OVER, Stage, State
+from bidding.rules.auction.state import OVER, State
 from bidding.rules.auction.terms import Terms
 from bidding.rules.auction.values import instant_text, money_text
 from kernel import live
 from kernel.errors import NotAllowed, NotFound, Refusal
 from kernel.live import Channel, Json
-from kernel.money import Money
 from kernel.platform import Platform
 from kernel.rights import Actor
 from kernel.work import Work
@@ -45,10 +43,10 @@ LIVED_MAX = timedelta(minutes=10)
 
 
 def begin_rehearsal(work: Work, terms: Terms, *, robots: int = ROBOTS) -> Rehearsal:
-    """Set up a rehearsal that begins in ten seconds. Source: issue "Continuity"."""
+    """Set up a rehearsal that begins in ten seconds; with opening prices (F13), in forty. Source: issue "Continuity"."""
     work.require(REHEARSE)
     assert work.actor.person_id is not None
-    starts_at = work.now + timedelta(seconds=10)
+    starts_at = work.now + timedelta(seconds=40 if terms.turns is not None else 10)
     seed = work.entropy(32)
     plates = _plates(seed, robots + 1)
     row = Rehearsal(
@@ -66,16 +64,10 @@ def begin_rehearsal(work: Work, terms: Terms, *, robots: int = ROBOTS) -> Rehear
     return row
 
 
-def _draw(seed: bytes, *words: object) -> int:
-    """A number below 2^64 that follows from the seed and some words."""
-    text = "|".join(str(word) for word in words).encode()
-    return int.from_bytes(hashlib.sha256(seed + text).digest()[:8], "big")
-
-
 def _plates(seed: bytes, count: int) -> list[str]:
     found: list[str] = []
     for at in range(1000):
-        plate = str(100 + _draw(seed, "plate", at) % 900)
+        plate = str(100 + draw(seed, "plate", at) % 900)
         if plate not in found:
             found.append(plate)
         if len(found) == count:
@@ -115,32 +107,12 @@ class Played:
                 self.step(events.Tick(), moment)
                 moment = engine.due(self.state)
             for robot in self.robots:
-                self._robot(robot)
-
-    def _robot(self, plate: str) -> None:
-        second = int(self.lived.timestamp())
-        if (
-            self.state.stage in (Stage.INQUIRY, Stage.WILLING)
-            and _draw(self.seed, plate, "will", second) % 9 == 0
-        ):
-            self._try(events.WillContinue(plate))
-        # A robot thinks for six to fifteen seconds between two offers.
-        if self.state.stage not in OPEN or _draw(self.seed, plate, second) % 10:
-            return
-        seat = self.state.seats[plate]
-        terms = self.state.terms
-        if self.state.leader == plate or terms.step is None or terms.first_minor is None:
-            return
-        bound = least(self.state, seat)
-        more = _draw(self.seed, plate, second, "more") % 3 if seat.count else 0
-        minor = bound - terms.sign * terms.step.minor(bound) * more
-        # What it is ready to pay or to ask: 10 to 30 percent away from the start price.
-        ready = (
-            terms.first_minor
-            - terms.sign * terms.first_minor * (10 + _draw(self.seed, plate, "ready") % 21) // 100
-        )
-        if minor > 0 and terms.sign * minor >= terms.sign * ready:
-            self._try(events.OfferMade(plate, Money(minor, terms.currency)))
+                event = move_of(self.state, robot, self.seed, int(self.lived.timestamp()))
+                if event is not None:
+                    self._try(event)
+            event = settlement_of(self.state, self.seed)
+            if event is not None:
+                self._try(event)
 
     def _try(self, event: Event) -> None:
         try:

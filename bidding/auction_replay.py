@@ -24,6 +24,8 @@ from bidding.rules.auction import engine
 from bidding.rules.auction.state import State
 from bidding.rules.auction.terms import Holder, Terms
 from kernel.errors import Refusal
+from sealbid import verify_slips
+from sealbid.errors import SealError
 from sealbid.octets import unb64
 
 AGREES, DIFFERS, UNREADABLE = 0, 1, 2
@@ -40,11 +42,12 @@ def recount(found: Mapping[str, Any]) -> dict[str, Any]:
         found: the file of docs/formats/auction-journal.md §4, parsed.
 
     Returns:
-        ``{"auction", "events", "chain", "result", "agrees"}``; ``chain`` and ``result`` are the recomputed ones.
+        ``{"auction", "events", "chain", "slips", "result", "agrees"}``; ``chain``, ``slips`` and ``result`` are
+        recomputed.
 
     Raises:
-        Broken: the chain differs, or an event does not follow from those before it. KeyError, ValueError, TypeError
-            or NotValid: the file is not of this format.
+        Broken: the chain differs, an event does not follow from those before it, or a slip says something else.
+            KeyError, ValueError, TypeError or NotValid: the file is not of this format.
     """
     auction = UUID(found["auction"])
     terms = Terms.from_plain(found["terms"])
@@ -60,11 +63,16 @@ def recount(found: Mapping[str, Any]) -> dict[str, Any]:
         state = _after(state, line["text"], terms, place)
     if chain.hex() != found["chain"]:
         raise Broken(f"the chain over {len(found['events'])} events is {chain.hex()}, not the one stated")
+    try:
+        slips = verify_slips.require_slips(dict(found))
+    except SealError as no:
+        raise Broken(f"{no.code}: {no.detail}") from no
     result = result_plain(engine.result(state)) if state.outcome is not None else {}
     return {
         "auction": str(auction),
         "events": len(found["events"]),
         "chain": chain.hex(),
+        "slips": slips,
         "result": result,
         "agrees": result == found["result"],
     }

@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from bidding.rules.auction.soundness import EXTENDED
 from bidding.rules.auction.terms import (
     Basis,
     Direction,
     ExtensionMode,
     Format,
     LimitMode,
+    Norm,
     PricesShown,
     PriorityMode,
     RankShown,
+    SecondBy,
     Step,
     Terms,
+    TieRule,
     Trigger,
 )
 from kernel.i18n import current_lang, duration, marked, number
@@ -78,6 +82,15 @@ STAGES: Mapping[str, str] = {
     "cancelled": marked("Called off"),
 }
 
+
+def stages_of(terms: Terms) -> dict[str, str]:
+    """The stages in words; what follows the first stage of a sealed auction is a second sealed round."""
+    found = {name: _(text) for name, text in STAGES.items()}
+    if terms.sealed:
+        found["second"] = _("Second sealed round")
+    return found
+
+
 REASONS: Mapping[str, str] = {
     "best_offer": marked("The best offer wins"),
     "no_offer": marked("Nobody offered"),
@@ -88,6 +101,9 @@ REASONS: Mapping[str, str] = {
     "failover": marked("A server of the platform failed and another one took over"),
     "storage": marked("The platform could not store offers"),
     "lottery": marked("Drawn by lot"),
+    "second_indicator": marked("The second indicator decided"),
+    "cap_alone": marked("Alone at the cap"),
+    "highest_score": marked("The highest score wins"),
 }
 
 
@@ -170,6 +186,8 @@ def trigger_text(terms: Terms) -> str:
 def best_label(terms: Terms) -> str:
     """The label over the best price, saying which rule shows it. Source: rules §4.2; design §05."""
     down, shown = terms.direction is Direction.DOWN, terms.visible
+    if terms.rounds is not None and terms.rounds.best_after_each:
+        return _("Lowest offer after the last round")
     if not shown.best:
         return _("My valid offer (the best price is not shown in this auction)")
     if shown.prices is PricesShown.PLATES:
@@ -221,25 +239,30 @@ def rule_rows(terms: Terms) -> list[tuple[str, str, str]]:
             time=duration(terms.clock.tick_seconds),
         )
         rows.append((_("The clock moves"), each, "F10, F11"))
-    rows.append((_("Extension"), extension_text(terms), "§4.4"))
+    rows += _format_rows(terms)
+    if terms.acts_as in EXTENDED or terms.listing is not None:
+        rows.append((_("Extension"), extension_text(terms), "§4.4"))
     rows.append((_("Shown to bidders"), visible_text(terms), "§4.2"))
     return rows + _more_rows(terms)
 
 
 def _more_rows(terms: Terms) -> list[tuple[str, str, str]]:
     rows = [(_("Bidders needed"), _("at least %(n)s", n=terms.bidders_min), "A-13")]
-    basis = _("the best offer") if terms.basis is Basis.BEST else _("one's own last offer")
+    own = terms.basis is Basis.OWN or terms.turns is not None
+    basis = _("one's own last offer") if own else _("the best offer")
     if terms.step is not None:
         rows.append((_("To be beaten"), basis, "A-05"))
         if terms.step.most is not None:
             asked = _("more than %(n)s steps at once", n=number(terms.step.most))
             rows.append((_("Asked twice"), asked, "A-05"))
-    rows.append(
-        (_("Equal prices"), _("taken, the earlier wins") if terms.equal_prices else _("refused"), "A-10")
-    )
-    leader = _("may improve his own offer") if terms.self_outbid else _("may not outbid himself")
-    rows.append((_("Leader"), leader, "A-07"))
-    rows.append((_("What moves the end"), trigger_text(terms), "§4.4"))
+    stepped = terms.step is not None and terms.turns is None
+    if stepped:
+        taken = _("taken, the earlier wins") if terms.equal_prices else _("refused")
+        rows.append((_("Equal prices"), taken, "A-10"))
+        leader = _("may improve his own offer") if terms.self_outbid else _("may not outbid himself")
+        rows.append((_("Leader"), leader, "A-07"))
+    if terms.extension is not None:
+        rows.append((_("What moves the end"), trigger_text(terms), "§4.4"))
     if terms.tail_seconds_max:
         tail = _("a hidden tail of up to %(time)s follows", time=duration(terms.tail_seconds_max))
         rows.append((_("Hidden end"), tail, "§4.4"))
@@ -260,9 +283,65 @@ def _more_rows(terms: Terms) -> list[tuple[str, str, str]]:
             if mode is PriorityMode.IN_SESSION
             else _("asked after the end")
         )
+        uses = terms.priority.uses
+        if uses is not None:
+            how += " · " + _("at most %(n)s times", n=uses)
+        if mode is PriorityMode.POST_SESSION:
+            how += " · " + _("%(n)s min to answer", n=terms.priority.ask_minutes)
         rows.append((_("Priority right"), how, "§4.6"))
     notice = _("resumed after at least %(n)s min", n=terms.outage.resume_notice_minutes)
     rows.append((_("After a fault"), notice, "§4.7"))
+    return rows
+
+
+def item_rows(terms: Terms) -> list[dict[str, str]]:
+    """F9's weighted items as the pad and the printed rules show them: name, how it becomes points, and a sentence."""
+    found = []
+    for item in terms.items:
+        match item.norm:
+            case Norm.POINTS:
+                text = _("0–100 points by the panel")
+            case Norm.LINEAR:
+                bounds = {"worst": _plain(item.worst or Decimal(0)), "best": _plain(item.best or Decimal(0))}
+                text = _("from %(worst)s (0 points) to %(best)s (100 points)", **bounds)
+            case _:
+                higher = terms.direction is Direction.UP if item.name == "price" else item.higher_is_better
+                text = _("higher is better, in proportion") if higher else _("lower is better, in proportion")
+        weight = _("weight %(n)s%%", n=_plain(item.weight))
+        name = _("Price") if item.name == "price" else item.name
+        found.append(
+            {"name": item.name, "norm": item.norm.value, "title": name, "text": f"{weight} · {text}"}
+        )
+    return found
+
+
+def _format_rows(terms: Terms) -> list[tuple[str, str, str]]:
+    """What only this format prints: items, rounds, turns, the second indicator, ties, the draw."""
+    rows = [(one["title"], one["text"], "§4.6 F9") for one in item_rows(terms)]
+    if terms.rounds is not None:
+        text = _("%(n)s of %(time)s each", n=terms.rounds.count, time=duration(terms.rounds.seconds))
+        if terms.rounds.best_after_each:
+            text += " · " + _("the best is shown after each")
+        rows.append((_("Rounds"), text, "§4.1 F3"))
+    if terms.turns is not None:
+        text = _("%(n)s, turns of %(time)s", n=terms.turns.rounds, time=duration(terms.turns.turn_seconds))
+        rows.append((_("Rounds"), text, "§4.1 F13"))
+    if terms.cap is not None:
+        named = terms.cap.indicator or _("a second quantity")
+        text = _("a verifiable draw") if terms.cap.second is SecondBy.LOTTERY else named
+        rows.append((_("At the cap decides"), text, "§4.5 F6"))
+    if terms.format is Format.ONE_OFFER:
+        first = terms.ties is TieRule.FIRST
+        rows.append(
+            (
+                _("Equal best offers"),
+                _("the first received wins") if first else _("a second round, then a draw"),
+                "§4.6 F8",
+            )
+        )
+    if terms.lottery_band_percent is not None:
+        text = _("among offers within %(n)s%% of the best", n=_plain(terms.lottery_band_percent))
+        rows.append((_("Draw"), text, "§4.1 F12"))
     return rows
 
 
@@ -290,9 +369,11 @@ __all__ = [
     "best_label",
     "extension_text",
     "format_word",
+    "item_rows",
     "kind_word",
     "reason_word",
     "rule_rows",
+    "stages_of",
     "step_text",
     "visible_text",
     "yuan",

@@ -46,6 +46,14 @@ class PolicySealed(ProtocolFact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SealerReleased(ProtocolFact):
+    """The offline sealer that is served from now on; its subject is the first half of its digest."""
+
+    name = "bidding.sealer.released"
+    kind = "sealer-release"
+
+
+@dataclass(frozen=True, kw_only=True)
 class BidCommitted(ProtocolFact):
     name = "bidding.bid.committed"
     kind = "bid-commit"

@@ -35,9 +35,15 @@ class BlockList(BaseModel):
 
 
 class Submission(Message):
-    """A bid's commitment with the hashes of its blocks (sealing §6)."""
+    """A bid's commitment with the hashes of its blocks; ``replace`` is the word of the bid it replaces (sealing §6)."""
 
     blocks: Annotated[list[BlockList], Field(min_length=1, max_length=8)]
+    replace: Message | None = None
+
+    @property
+    def lost_key(self) -> bool:
+        """Whether an organisation signs in place of a lost key."""
+        return self.replace is not None and "key" in self.replace.body
 
 
 class Empty(BaseModel):

@@ -200,6 +200,16 @@ def state_json(found: Hall) -> dict[str, Any]:
     }
 
 
+def version_now(session: Session, tender_id: UUID) -> int:
+    """The hall's version, for those who wait for a newer one."""
+    return _version(session, tender_id, closed=opening_of(session, tender_id) is not None)
+
+
+def stage_now(session: Session, tender: Tender, now: datetime) -> str:
+    """The hall's stage alone."""
+    return _stage(tender, opening_of(session, tender.id), now)
+
+
 def _stage(tender: Tender, opening: Opening | None, now: datetime) -> str:
     if opening is None:
         return "before" if now < tender.bids_close_at else "closing"

@@ -67,6 +67,8 @@ class Bid(Audited, Base):
     state: Mapped[BidState] = mapped_column(_states(BidState))
     commit_body: Mapped[dict[str, Any]]
     replaces: Mapped[str] = mapped_column(sa.String(32))
+    replace_statement: Mapped[dict[str, Any] | None]
+    key_lost: Mapped[bool] = mapped_column(default=False)
     committed_at: Mapped[datetime]
     commit_record_id: Mapped[UUID]
     completed_at: Mapped[datetime | None]

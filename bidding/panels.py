@@ -65,11 +65,17 @@ def seal_and_custodians(session: Session, tender: Any, actor: Actor) -> Filling:
 
 @panel("desk", "custody", order=30)
 def custody_due(session: Session, _subject: Any, actor: Actor) -> Filling:
-    """For a custodian: what is due."""
+    """For a custodian: what is due, or when something will be."""
     if not actor.has(Role.CUSTODIAN) or actor.org_id is None:
         return None
-    rows = [one for one in queries.my_seats(session, actor.org_id, platform().outside.clock.now()) if one.due]
-    return ("bidding/panel_custody.html", _base(rows=rows)) if rows else None
+    now = platform().outside.clock.now()
+    seats = queries.my_seats(session, actor.org_id, now)
+    due = [one for one in seats if one.due]
+    coming = sorted(
+        (one for one in seats if not one.due and one.tender.bids_close_at > now),
+        key=lambda one: (one.tender.bids_close_at, one.tender.code),
+    )
+    return "bidding/panel_custody.html", _base(rows=due, coming=coming[:5])
 
 
 @panel("home", "openings", order=30)

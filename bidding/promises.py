@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding.models import Bid, BidderSecret, OpenedPart, Opening, Release
+from bidding.rules.auction import closings
+from kernel.identity.models import Organization
+from kernel.identity.queries import keys_of_organizations
 from kernel.ledger import book
 from kernel.promises import Breach, promise
+from sealbid import signoff
+from sealbid.errors import SealError
+from sealbid.signatures import Trust, kid_of
 from trading.models import Lot, Tender
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+"""An instant for checks that no certificate takes part in."""
 
 
 @promise("No bid is opened before the deadline printed in the notice.", source="招标投标法 第三十四条")
@@ -37,7 +47,7 @@ def bids_open_on_time(session: Session, now: datetime) -> Iterable[Breach]:
 def sealed_stays_sealed(session: Session, now: datetime) -> Iterable[Breach]:
     opened = sa.select(Opening.tender_id)
     shares = (
-        sa.select(Release.id)
+        sa.select(Release.id, Release.part)
         .join(Tender, Tender.id == Release.tender_id)
         .where(
             sa.or_(
@@ -53,7 +63,9 @@ def sealed_stays_sealed(session: Session, now: datetime) -> Iterable[Breach]:
         .join(Tender, Tender.id == Bid.tender_id)
         .where(sa.or_(BidderSecret.offered_at < Tender.bids_close_at, Bid.tender_id.not_in(opened)))
     )
-    yield from (Breach(key, "a share before the close") for key in session.scalars(shares))
+    # What is sealed in an auction opens after the auction, and has a promise of its own (``promises_sealed``).
+    early = (key for key, part in session.execute(shares) if not closings.is_part(part))
+    yield from (Breach(key, "a share before the close") for key in early)
     yield from (Breach(key, "a secret before the close") for key in session.scalars(secrets))
 
 
@@ -72,16 +84,33 @@ def acknowledged_bids_are_in_the_close(session: Session, now: datetime) -> Itera
 
 
 def _taken_back(session: Session, bid: Bid) -> bool:
-    """Withdrawn with a signature, or replaced by a bid that exists."""
+    """Withdrawn with a signature, or replaced by a bid that exists with the word of its own key."""
     record = book.record_of(session, bid.withdraw_record_id) if bid.withdraw_record_id else None
     if record is None:
         return False
-    successor = record["body"].get("replaced_by")
-    if successor is None:
-        return "sig" in record
-    return (
-        session.scalar(sa.select(Bid.id).where(Bid.code == successor, Bid.replaces == bid.code)) is not None
-    )
+    body = record["body"]
+    if "replaced_by" not in body:
+        return "sig" in record and _signed(session, bid, signoff.WITHDRAW, body, record["sig"])
+    newer = session.scalar(sa.select(Bid).where(Bid.code == body["replaced_by"], Bid.replaces == bid.code))
+    said = body.get("statement")
+    if newer is None or said is None:
+        return False
+    lost = said["body"].get("org", "")
+    same = said["body"] == signoff.replacement(newer.commit_body, lost_by=lost)
+    return same and _signed(session, bid, signoff.REPLACE, said["body"], said["sig"])
+
+
+def _signed(session: Session, bid: Bid, kind: str, body: dict[str, Any], sig: dict[str, Any]) -> bool:
+    """By the bid's own key; where the record says that it is lost, in the name of the bid's own organisation."""
+    if signoff.lost_by(body):
+        org = session.get_one(Organization, bid.org_id)
+        registered = keys_of_organizations(session, [org.id], revoked=True)[org.id]
+        return bid.key_lost and body["org"] == org.uscc and sig["kid"] in map(kid_of, registered)
+    try:
+        signoff.require_signed(kind, body, sig, bk=bid.commit_body["bk"], trust=Trust(at=EPOCH))
+    except SealError:
+        return False
+    return not bid.key_lost
 
 
 @promise("No bid is accepted at or after the deadline.", source="招标投标法 第二十八条")

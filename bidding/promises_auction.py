@@ -187,7 +187,11 @@ def each_auction_closes_once(session: Session, now: datetime) -> Iterable[Breach
         for line, before in closes:
             if line.kind == events.Tick.kind and before.ends_at is not None and line.at < before.ends_at:
                 yield Breach(auction.id, f"closed at {line.at.isoformat()}, before its end")
-        if len(closes) != 1:
+        further = sum(
+            room.state.terms.sealed and before.stage in CLOSED and after.stage not in CLOSED
+            for _, _, before, after in _story(room, lines)
+        )  # rounds that follow the opening of sealed offers
+        if len(closes) != 1 + further:
             yield Breach(auction.id, f"closed {len(closes)} times")
 
 

@@ -6,16 +6,20 @@ Source: spec sealing §4, §6.1, §8.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from bidding.actions.auctions_sealed import closing_at, header_of, slips_of
 from bidding.actions.closing import opening_of
 from bidding.actions.custody import newest_policy, policy_by_digest, seats_of
-from bidding.actions.submission import block_key
-from bidding.models import Bid, BidPart, CustodianAck, Opening
+from bidding.actions.delivery import block_key
+from bidding.models import Bid, BidPart, CustodianAck
+from bidding.models_sealed import AuctionSlip, ClosedSlip
+from bidding.rules.auction import closings
 from bidding.rules.states import BidState
 from kernel.errors import NotFound, NotNow, NotValid
 from kernel.identity.models import Organization
@@ -24,6 +28,7 @@ from kernel.ledger import book, sequencer, trust
 from kernel.platform import Platform
 from sealbid import jcs, merkle, note, receipts, signatures
 from sealbid.octets import b64
+from sealbid.slip import root_of
 from sealbid.tiles import TileTree
 from sealbid.tlog import TlogProof
 from trading.models import Tender
@@ -147,28 +152,65 @@ def release_kit(platform: Platform, session: Session, tender: Tender, part: str,
 
     Source: spec sealing §8.2 (a)–(e); the shape is ``sealbid.agent.ReleaseKit``.
     """
+    close_record_id, close_index, shown = _closed(platform, session, tender, part)
+    size = _kit_size(platform, session, close_index)
+    if not 0 <= since <= size:
+        raise NotValid("since", field="since", size=size)
+    tree = sequencer.tree(session)
+    signed = _note_of(session, size)
+    return {
+        "part": part,
+        "close": book.record_of(session, close_record_id),
+        "close_proof": str(_proof(tree, close_index, size, signed)),
+        "consistency": [b64(step) for step in (tree.consistency(since, size) if 0 < since < size else [])],
+        "bids": [_one_kit(session, one, tree, size, signed) for one in shown],
+    }
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a kit shows of one bid or slip: its commitment's record, its header block, the hashes of all its blocks."""
+
+    code: str
+    record_id: UUID
+    header: bytes | None
+    leaves: list[bytes]
+
+
+def _closed(
+    platform: Platform, session: Session, tender: Tender, part: str
+) -> tuple[UUID, int, list[_Shown]]:
+    """The closing of a part: its record, its leaf, and what it lists."""
+    if closings.is_part(part):
+        closing = closing_at(session, tender.id, part)
+        if closing is None:
+            raise NotNow("not_closed", source="rules §4.2", bids_close_at=tender.bids_close_at)
+        listed = {one["bid"] for one in closing.close_body["bids"]}
+        held = [(slip, row) for slip, row in slips_of(session, closing.id) if slip.code in listed]
+        return closing.close_record_id, closing.close_index, [_slip_shown(slip, row) for slip, row in held]
     opening = opening_of(session, tender.id)
     if opening is None:
         raise NotNow("not_closed", source="招标投标法 第三十四条", bids_close_at=tender.bids_close_at)
     if part not in tender.terms["parts"]:
         raise NotValid("release_part", field="part", parts=list(tender.terms["parts"]))
-    size = _kit_size(platform, session, opening)
-    if not 0 <= since <= size:
-        raise NotValid("since", field="since", size=size)
-    tree = sequencer.tree(session)
-    signed = _note_of(session, size)
     bids = session.scalars(
         sa.select(Bid)
         .where(Bid.tender_id == tender.id, Bid.code.in_([one["bid"] for one in opening.close_body["bids"]]))
         .order_by(Bid.code)
     )
-    return {
-        "part": part,
-        "close": book.record_of(session, opening.close_record_id),
-        "close_proof": str(_proof(tree, opening.close_index, size, signed)),
-        "consistency": [b64(step) for step in (tree.consistency(since, size) if 0 < since < size else [])],
-        "bids": [_bid_kit(platform, session, bid, part, tree, size, signed) for bid in bids],
-    }
+    return opening.close_record_id, opening.close_index, [_bid_shown(platform, bid, part) for bid in bids]
+
+
+def _slip_shown(slip: AuctionSlip, held: ClosedSlip) -> _Shown:
+    _, leaves = root_of(bytes(slip.container))
+    return _Shown(slip.code, held.commit_record_id, header_of(slip).raw, leaves)
+
+
+def _bid_shown(platform: Platform, bid: Bid, part: str) -> _Shown:
+    held = part_of(bid, part)
+    header = platform.outside.blobs.get(block_key(bid.code, part, 0))
+    leaves = [held.hashes[at : at + 32] for at in range(0, len(held.hashes), 32)]
+    return _Shown(bid.code, bid.commit_record_id, header, leaves)
 
 
 def ack_kit(platform: Platform, session: Session, bid: Bid, part: str) -> Json:
@@ -180,16 +222,17 @@ def ack_kit(platform: Platform, session: Session, bid: Bid, part: str) -> Json:
     if bid.state is not BidState.COMPLETE:
         raise NotNow("bid_not_open", state=bid.state)
     size = sequencer.head(session).size
-    return _bid_kit(platform, session, bid, part, sequencer.tree(session), size, _note_of(session, size))
+    shown = _bid_shown(platform, bid, part)
+    return _one_kit(session, shown, sequencer.tree(session), size, _note_of(session, size))
 
 
-def _kit_size(platform: Platform, session: Session, opening: Opening) -> int:
+def _kit_size(platform: Platform, session: Session, close_index: int) -> int:
     """The newest witnessed checkpoint that holds the close; before there is one, the newest of the log itself.
 
     A custodian refuses the latter, because no quorum saw it: nothing is gained by hiding it from him.
     """
     witnessed = trust.newest_witnessed_size(session, platform.settings)
-    return witnessed if witnessed > opening.close_index else sequencer.head(session).size
+    return witnessed if witnessed > close_index else sequencer.head(session).size
 
 
 def _note_of(session: Session, size: int) -> note.Note:
@@ -202,20 +245,15 @@ def _proof(tree: TileTree, index: int, size: int, signed: note.Note) -> TlogProo
     return TlogProof(index=index, hashes=tuple(tree.proof(index, size)), note=signed)
 
 
-def _bid_kit(
-    platform: Platform, session: Session, bid: Bid, part: str, tree: TileTree, size: int, signed: note.Note
-) -> Json:
-    held = part_of(bid, part)
-    header = platform.outside.blobs.get(block_key(bid.code, part, 0))
-    place = book.place_of(session, bid.commit_record_id)
-    if header is None or place is None or place >= size:
-        raise NotNow("bid_kit_incomplete", bid=bid.code)
-    leaves = [held.hashes[at : at + 32] for at in range(0, len(held.hashes), 32)]
+def _one_kit(session: Session, shown: _Shown, tree: TileTree, size: int, signed: note.Note) -> Json:
+    place = book.place_of(session, shown.record_id)
+    if shown.header is None or place is None or place >= size:
+        raise NotNow("bid_kit_incomplete", bid=shown.code)
     return {
-        "commit": book.record_of(session, bid.commit_record_id),
+        "commit": book.record_of(session, shown.record_id),
         "proof": str(_proof(tree, place, size, signed)),
-        "header": b64(header),
-        "header_proof": [b64(step) for step in merkle.inclusion_proof(leaves, 0)],
+        "header": b64(shown.header),
+        "header_proof": [b64(step) for step in merkle.inclusion_proof(shown.leaves, 0)],
     }
 
 

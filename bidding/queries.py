@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session
 
 from bidding.actions.closing import opening_of
 from bidding.actions.custody import newest_policy, seats_of
-from bidding.actions.submission import ALIVE, bid_by_code, missing_blocks
+from bidding.actions.delivery import missing_blocks
+from bidding.actions.submission import ALIVE, bid_by_code
 from bidding.models import Bid, CustodianAck, Opening, Release, Seat
+from bidding.models_sealed import AuctionClosing
 from bidding.rights import runs_tender
 from bidding.rules.states import BidState, OpeningState
 from kernel.errors import NotFound
@@ -193,17 +195,54 @@ def _rows(session: Session, pairs: Sequence[tuple[Seat, Tender]], now: datetime)
             )
         )
     )
+    closed = _closings(session, ids)
     found = []
     for seat, tender in pairs:
-        parts = len(tender.terms["parts"])
+        own = closed.get(tender.id)
+        parts = len(own) if own else len(tender.terms["parts"])
         released = done.get((tender.id, seat.x), 0)
         due = ""
         if seat.statement is None and tender.published_at is None and tender.terminated_at is None:
             due = "key"
-        elif tender.id in releasing and released < parts and now >= tender.bids_close_at:
+        elif released < parts and (
+            (tender.id in releasing and now >= tender.bids_close_at)
+            or any(one.state is OpeningState.RELEASING for one in own or ())
+        ):
             due = "release"
         found.append(SeatRow(seat, tender, orgs[seat.org_id], released, parts, due))
     return found
+
+
+def _closings(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[AuctionClosing]]:
+    """The closed parts of auctions, by tender."""
+    found: dict[UUID, list[AuctionClosing]] = {}
+    for row in session.scalars(
+        sa.select(AuctionClosing)
+        .where(AuctionClosing.tender_id.in_(ids))
+        .order_by(AuctionClosing.closed_at, AuctionClosing.part)
+    ):
+        found.setdefault(row.tender_id, []).append(row)
+    return found
+
+
+def parts_due(session: Session, tender: Tender) -> list[tuple[str, int, datetime]]:
+    """The parts whose shares are awaited at a tender, each with the leaf of its closing and the end of its window."""
+    found = [
+        (one.part, one.close_index, one.window_until_at)
+        for one in _closings(session, [tender.id]).get(tender.id, [])
+        if one.state is OpeningState.RELEASING
+    ]
+    opening = opening_of(session, tender.id)
+    if opening is not None and opening.state is OpeningState.RELEASING:
+        found += [(part, opening.close_index, opening.window_until_at) for part in tender.terms["parts"]]
+    return found
+
+
+def parts_shown(session: Session, tender: Tender) -> list[str]:
+    """The parts a custodian sees at a tender: what is awaited now, or what its policy names."""
+    due = [part for part, _, _ in parts_due(session, tender)]
+    row = newest_policy(session, tender.id)
+    return due or (list(Policy.decode(row.jcs).parts) if row is not None else list(tender.terms["parts"]))
 
 
 def duties(session: Session, actor: Actor, now: datetime) -> dict[str, Any]:
@@ -225,17 +264,9 @@ def duties(session: Session, actor: Actor, now: datetime) -> dict[str, Any]:
                 )
             )
         )
-        opening = opening_of(session, row.tender.id)
-        assert opening is not None
         releases += [
-            {
-                "tender": row.tender.code,
-                "x": row.seat.x,
-                "part": part,
-                "close": opening.close_index,
-                "until": opening.window_until_at,
-            }
-            for part in row.tender.terms["parts"]
+            {"tender": row.tender.code, "x": row.seat.x, "part": part, "close": close, "until": until}
+            for part, close, until in parts_due(session, row.tender)
             if part not in promised
         ]
     return {"keys": keys, "acks": _acks_due(session, rows, now), "releases": releases}

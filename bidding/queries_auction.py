@@ -15,11 +15,12 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, lazyload
 
 from bidding import auction_facts as facts
 from bidding.actions.auctions import auction_of, seat_of
 from bidding.actions.auctions_end import journal_file
+from bidding.actions.auctions_sealed import published
 from bidding.hall_core import journal, rooms
 from bidding.hall_core.registry import hall_for
 from bidding.hall_core.rooms import Room
@@ -255,26 +256,66 @@ def seats_by_plate(session: Session, auction_id: UUID) -> Sequence[AuctionSeat]:
 # ---- what is seen -----------------------------------------------------------------------------------------------
 
 
-def viewer_of(session: Session, actor: Actor, auction_id: UUID) -> sight.Viewer:
+def tender_of(session: Session, auction_id: UUID) -> Tender | None:
+    """The tender of an auction without its lots: a tender of two hundred lots is looked at at every join."""
+    return session.scalars(
+        sa.select(Tender)
+        .join(Auction, Auction.tender_id == Tender.id)
+        .where(Auction.id == auction_id)
+        .options(lazyload(Tender.lots), lazyload(Tender.project))
+    ).one_or_none()
+
+
+def plates_of(session: Session, auction_id: UUID) -> dict[UUID, str]:
+    """The admitted organisations of an auction with their plates: for the platform's own work."""
+    rows = session.execute(
+        sa.select(AuctionSeat.org_id, AuctionSeat.plate, AuctionSeat.bond_due, AuctionSeat.bond_at).where(
+            AuctionSeat.auction_id == auction_id
+        )
+    )
+    return {row.org_id: row.plate for row in rows if not row.bond_due.minor or row.bond_at is not None}
+
+
+def viewer_of(
+    session: Session,
+    actor: Actor,
+    auction_id: UUID,
+    *,
+    tender: Tender | None = None,
+    plates: Mapping[UUID, str] | None = None,
+) -> sight.Viewer:
     """As what an actor looks at an auction: bidder with a plate, host, supervisor, or everybody.
+
+    Args:
+        tender, plates: of the auction, where the caller has them already; ``tender_of``, ``plates_of``.
 
     Raises:
         NotFound: no such auction.
     """
-    tender = session.scalars(
-        sa.select(Tender).join(Auction, Auction.tender_id == Tender.id).where(Auction.id == auction_id)
-    ).one_or_none()
+    if tender is None:
+        tender = tender_of(session, auction_id)
     if tender is None or tender.published_at is None:
         raise NotFound("not_found", thing="auction", id=str(auction_id))
     if actor.has(Role.BIDDER):
-        seat = my_seat(session, auction_id, actor.org_id)
-        if seat is not None and seat.admitted:
-            return sight.Bidder(seat.plate)
+        if plates is None:
+            plate = _plate_of(session, actor.org_id, auction_id)
+        else:
+            plate = plates.get(actor.org_id or _NOBODY)
+        if plate is not None:
+            return sight.Bidder(plate)
     if not actor.is_system and runs_tender(actor, tender):
         return sight.Host()
     if actor.has(Role.SUPERVISOR):
         return sight.Supervisor()
     return sight.Public()
+
+
+_NOBODY = UUID(int=0)
+
+
+def _plate_of(session: Session, org_id: UUID | None, auction_id: UUID) -> str | None:
+    seat = my_seat(session, auction_id, org_id)
+    return seat.plate if seat is not None and seat.admitted else None
 
 
 class _Mirror:
@@ -321,8 +362,11 @@ def snapshot(session: Session, actor: Actor, auction_id: UUID) -> dict[str, Any]
 def own(session: Session, actor: Actor, auction_id: UUID) -> dict[str, Any]:
     """What only this bidder may know; empty for everybody else."""
     viewer = viewer_of(session, actor, auction_id)
-    if not isinstance(viewer, sight.Bidder):
-        return {}
+    return own_of(session, auction_id, viewer) if isinstance(viewer, sight.Bidder) else {}
+
+
+def own_of(session: Session, auction_id: UUID, viewer: sight.Bidder) -> dict[str, Any]:
+    """What only this bidder may know, all of it."""
     return {"plate": viewer.plate} | (sight.private(None, state_of(session, auction_id), viewer.plate) or {})
 
 
@@ -343,7 +387,7 @@ def journal_of(session: Session, auction_id: UUID) -> bytes:
     if auction.stage not in OVER or auction.result is None:
         raise NotNow("auction_still_running", source="rules §4.2")
     room, lines = rooms.load(session.connection(), auction_id)
-    return journal_file(auction, room, lines)
+    return journal_file(auction, room, lines, published(session, auction_id))
 
 
 def anchors_of(session: Session, auction_id: UUID) -> list[AnchorLine]:
@@ -382,6 +426,20 @@ def bond_orders(session: Session, *, open_only: bool = True, size: int = 200) ->
     if open_only:
         query = query.where(BondOrder.done_at.is_(None))
     rows = session.execute(query.order_by(BondOrder.due_at, BondOrder.id).limit(size))
+    return [
+        BondLine(row.id, account, row.kind.value, row.amount, row.reason, row.due_at, row.done_at)
+        for row, account in rows
+    ]
+
+
+def orders_of(session: Session, auction_id: UUID) -> Sequence[BondLine]:
+    """The orders about the deposits of one auction, without bidder or plate. Source: rules §4.3 A-15."""
+    rows = session.execute(
+        sa.select(BondOrder, AuctionSeat.bond_account)
+        .join(AuctionSeat, AuctionSeat.id == BondOrder.seat_id)
+        .where(BondOrder.auction_id == auction_id)
+        .order_by(BondOrder.due_at, BondOrder.id)
+    )
     return [
         BondLine(row.id, account, row.kind.value, row.amount, row.reason, row.due_at, row.done_at)
         for row, account in rows

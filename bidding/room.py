@@ -3,27 +3,31 @@
 from datetime import timedelta
 from typing import Any
 
-from bidding import promises_auction
-from bidding.actions import unsealing
+from bidding import promises_auction, promises_sealed
+from bidding.actions import auctions_unseal, unsealing
 from bidding.actions.auctions import cancel_with_tender, prepare_auctions
 from bidding.actions.auctions_draw import draw_lotteries
 from bidding.actions.auctions_life import anchor_journals, follow_all, go_on, keep_moment, stand_still
-from bidding.actions.auctions_reserve import lapse_reserves
 from bidding.actions.closing import close_moment, close_tender
 from bidding.actions.custody import renew_policy, seat_custodians
 from bidding.actions.hall import next_moment
+from bidding.actions.sealers import release_sealer
 from bidding.actions.submission import bid_by_code
 from bidding.api import api
 from bidding.api_auctions import api_auctions
+from bidding.api_sealed import api_sealed
+from bidding.auction_facts import SlipSecretOffered
 from bidding.auction_live import CHANNEL
 from bidding.auction_rehearsal import REHEARSAL_CHANNEL
 from bidding.facts import SecretOffered, SharesDisclosed
 from bidding.hall_core.guards import install_journal_guards
 from bidding.models import Opening
 from bidding.models_auction import AuctionHead
+from bidding.opening_live import CHANGES, OPENING_CHANNEL, hall_changed
 from bidding.panels import PANELS
 from bidding.promises import PROMISES
 from bidding.rights import RIGHTS
+from bidding.rules.auction import closings
 from bidding.views import views
 from bidding.views.auction_panels import AUCTION_PANELS
 from kernel.platform import Platform
@@ -47,7 +51,10 @@ def _done(_value: object) -> None:
 
 def _shares_came(platform: Platform, fact: SharesDisclosed) -> None:
     """The t-th disclosure opens; whatever is missing stays closed until the next one or the end of the window."""
-    unsealing.open_bids(platform, fact.subject)
+    if closings.is_part(fact.part):
+        auctions_unseal.open_waiting(platform, fact.subject)
+    else:
+        unsealing.open_bids(platform, fact.subject)
 
 
 def _secret_came(platform: Platform, fact: SecretOffered) -> None:
@@ -56,11 +63,20 @@ def _secret_came(platform: Platform, fact: SecretOffered) -> None:
     unsealing.open_bids(platform, tender_id)
 
 
-_heard: dict[Any, Any] = {SharesDisclosed: (_shares_came,), SecretOffered: (_secret_came,)}
+def _slip_secret_came(platform: Platform, _fact: SlipSecretOffered) -> None:
+    auctions_unseal.open_waiting(platform)
+
+
+_heard: dict[Any, Any] = {
+    SharesDisclosed: (_shares_came,),
+    SecretOffered: (_secret_came,),
+    SlipSecretOffered: (_slip_secret_came,),
+}
+_heard |= {fact: (*_heard.get(fact, ()), hall_changed) for fact in CHANGES}
 
 room = Room(
     "bidding",
-    blueprints=(api, api_auctions, views),
+    blueprints=(api, api_auctions, api_sealed, views),
     rights=RIGHTS,
     deadlines=(
         Deadline(Tender, close_moment, lambda work, key: _done(close_tender(work, key))),
@@ -77,12 +93,13 @@ room = Room(
         NoticePublished: (prepare_auctions,),
     },
     chores=(
+        Chore("offline sealer", timedelta(minutes=1), release_sealer),
         Chore("auction journals", timedelta(seconds=1), anchor_journals),
         Chore("auctions", timedelta(seconds=1), follow_all),
         Chore("auction lotteries", timedelta(seconds=2), draw_lotteries),
-        Chore("auction reserves", timedelta(seconds=10), lapse_reserves),
+        Chore("auction slips", timedelta(seconds=2), auctions_unseal.open_waiting),
     ),
-    promises=(*PROMISES, *promises_auction.PROMISES),
+    promises=(*PROMISES, *promises_auction.PROMISES, *promises_sealed.PROMISES),
     nav=(
         NavEntry("My bids", "bidding.bids", (Role.BIDDER,), "file-check", 30),
         NavEntry("Auctions", "bidding.auctions", (), "gavel", 25),
@@ -90,6 +107,6 @@ room = Room(
     ),
     panels=(*PANELS, *AUCTION_PANELS),
     schema=(install_journal_guards,),
-    channels=(CHANNEL, REHEARSAL_CHANNEL),
+    channels=(CHANNEL, OPENING_CHANNEL, REHEARSAL_CHANNEL),
     heard=_heard,
 )

@@ -11,16 +11,56 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding.models import Bid, OpenedPart
-from evaluation.actions.panels import committed, panel_of
+from evaluation.actions.panels import buyer_seats_open, committed, panel_of
+from evaluation.actions.pools import EXPERTS, experts_missing, fields_left, is_used_up
 from evaluation.models import AbnormalReview, Award, EvaluationReport, Panel, Panelist
 from evaluation.queries import DECIDED, PUBLIC_STAGES, reports_of
 from kernel.errors import NotFound
 from kernel.identity.models import Membership, Person
+from kernel.ledger import book
 from kernel.rights import Actor, Role
 from trading.models import Lot, Objection, Tender
 from trading.rules.lifecycle import Stage
 
 # ---- the buyer's desk ----------------------------------------
+
+
+@dataclass(frozen=True)
+class ExpertDraw:
+    """One draw of experts as everybody may see it: no names, but all that is needed to draw again."""
+
+    draw: str
+    fields: Sequence[str]
+    count: int
+    seed: str
+    leaf: int | None
+    reason: str = ""
+
+
+def draws_of(session: Session, panel: Panel) -> list[ExpertDraw]:
+    """Every draw of a panel, in order, with its place in the log."""
+    if panel.order is None or panel.draw_inputs is None or panel.draw_record_id is None:
+        return []
+    place = book.place_of
+    first = ExpertDraw(
+        EXPERTS,
+        [panel.specialty],
+        len(panel.pool),
+        str(panel.draw_inputs["seed"]),
+        place(session, panel.draw_record_id),
+    )
+    further = [
+        ExpertDraw(
+            one["draw"],
+            one["fields"],
+            len(one["candidates"]),
+            one["seed"],
+            place(session, UUID(one["record"])),
+            one["reason"],
+        )
+        for one in panel.enlargements
+    ]
+    return [first, *further]
 
 
 @dataclass(frozen=True)
@@ -35,6 +75,12 @@ class PanelState:
     invited: int
     representatives: Sequence[tuple[UUID, str]] = ()
     invited_until_at: datetime | None = None
+    buyer_until_at: datetime | None = None
+    working_until_at: datetime | None = None
+    missing: int = 0
+    used_up: bool = False
+    fields: Sequence[tuple[str, int]] = ()
+    draws: Sequence[ExpertDraw] = ()
 
     @property
     def open_buyer_seats(self) -> int:
@@ -61,6 +107,14 @@ def panel_state(session: Session, tender: Tender) -> PanelState | None:
         invited=sum(m.state == "invited" for m in panel.members),
         representatives=[(m.person_id, names[m.person_id]) for m in own],
         invited_until_at=panel.invited_until_at,
+        buyer_until_at=panel.buyer_until_at
+        if panel.state == "inviting" and buyer_seats_open(panel)
+        else None,
+        working_until_at=panel.working_until_at if panel.state in ("reviewing", "scoring") else None,
+        missing=experts_missing(panel) if panel.state == "inviting" else 0,
+        used_up=is_used_up(panel),
+        fields=list(fields_left(panel).items()),
+        draws=draws_of(session, panel),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,11 @@ class ExpertEnrolled(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class PoolFrozen(Fact):
-    """The candidates for the draw are fixed before anybody can know the seed."""
+    """The candidates for the draw are fixed before anybody can know the seed, and so are the codes of the bids.
+
+    ``blind``: SHA-256 of the secret behind the codes. ``reserve``: root over everybody else on the roster with his
+    fields, for a second draw should the pool be used up.
+    """
 
     name = "evaluation.pool.frozen"
     kind = "draw-commit"
@@ -28,6 +33,9 @@ class PoolFrozen(Fact):
     count: int
     seats: int
     specialty: str
+    blind: str = ""
+    reserve: str = ""
+    reserve_count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +46,8 @@ class ExpertsDrawn(Fact):
     draw: str
     seed: str
     count: int
+    size: int
+    root: str
     order: tuple[str, ...] = private()
 
 
@@ -188,11 +198,43 @@ class ReportSuperseded(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class ExpertPoolUsedUp(Fact):
-    """Nobody is left in the frozen pool; the seat stays empty until the buyer ends or repeats the tender."""
+    """Nobody is left in the frozen pool; the seat stays empty until the buyer opens the reserve, or ends the tender."""
 
     name = "evaluation.pool.used_up"
     panel: UUID
     missing: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolEnlarged(Fact):
+    """The buyer opens the reserve of related fields; ``candidates`` are places in the frozen reserve."""
+
+    name = "evaluation.pool.enlarged"
+    kind = "draw-commit"
+    panel: UUID
+    draw: str
+    fields: tuple[str, ...]
+    candidates: tuple[str, ...]
+    missing: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PanelTimeMoved(Fact):
+    """A panel at work is given its time again: somebody worked, the tender stands still, or no member owes a deed."""
+
+    name = "evaluation.panel.time_moved"
+    panel: UUID
+    until_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuyerSeatsPassedOn(Fact):
+    """The buyer did not fill his seats in time; the next experts of the draw sit there."""
+
+    name = "evaluation.buyer_seats.passed_on"
+    panel: UUID
+    seats: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,13 +250,18 @@ class ReportSigned(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class SigningEnded(Fact):
-    """The window for signing ran out; whoever stayed silent counts as agreeing, if most have signed."""
+    """A window for signing ran out.
+
+    Whoever stayed silent counts as agreeing, if most have signed, and after the second window if anybody has.
+    ``round`` counts the windows of this panel.
+    """
 
     name = "evaluation.report.signing_ended"
     lot: UUID
     version: int
     silent: tuple[int, ...]
     deemed: bool
+    round: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

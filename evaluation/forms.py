@@ -47,6 +47,13 @@ class Representative(Form):
     person: UUID
 
 
+class Enlarging(Form):
+    """Which related fields of the reserve are opened, and why."""
+
+    fields: list[str] = Field(default_factory=list, max_length=40)
+    reason: str = Field(min_length=1, max_length=1000)
+
+
 class Certain(Form):
     """A deed that cannot be undone, confirmed."""
 

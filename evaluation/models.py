@@ -46,13 +46,19 @@ class Panel(Audited, Base):
     pool_salt: Mapped[bytes]
     pool_root: Mapped[str] = mapped_column(sa.String(64))
     pool_record_id: Mapped[UUID]
+    reserve: Mapped[list[Any]] = mapped_column(default=list)
+    reserve_root: Mapped[str] = mapped_column(sa.String(64), default="")
+    enlargements: Mapped[list[Any]] = mapped_column(default=list)
     order: Mapped[list[Any] | None] = mapped_column("draw_order")
     draw_inputs: Mapped[dict[str, Any] | None]
     draw_record_id: Mapped[UUID | None]
     next_index: Mapped[int]
     competition: Mapped[dict[str, Any]]
     invited_until_at: Mapped[datetime | None]
+    buyer_until_at: Mapped[datetime | None]
+    working_until_at: Mapped[datetime | None]
     signing_until_at: Mapped[datetime | None]
+    signing_rounds: Mapped[int] = mapped_column(default=0)
     version: Mapped[int]
     formed_at: Mapped[datetime | None]
     reviewed_at: Mapped[datetime | None]

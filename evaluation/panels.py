@@ -91,11 +91,12 @@ def door_panel(session: Session, subject: Any, actor: Actor) -> Filling:
 
 @panel("desk", "seats", order=30)
 def duty_panel(session: Session, subject: Any, actor: Actor) -> Filling:
-    """What a member still owes his panels."""
+    """What a member still owes his panels; an expert sees it when it is nothing, too."""
     if actor.person_id is None:
         return None
     seats = [one for one in queries.my_seats(session, actor.person_id) if one.due not in ("nothing", "wait")]
-    return ("evaluation/_duty_panel.html", {"seats": seats}) if seats else None
+    shown = seats or actor.has(Role.EXPERT)
+    return ("evaluation/_duty_panel.html", {"seats": seats}) if shown else None
 
 
 PANELS = (result_panel, door_panel, duty_panel)

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding.actions.closing import opening_of
-from bidding.actions.draws import draw_of
 from bidding.models import Bid
-from evaluation.actions.panels import EXPERTS
+from evaluation.actions.panels import pool_root
+from evaluation.actions.pools import EXPERTS, draw_again, reserve_root
 from evaluation.actions.scoring import sheet_body
 from evaluation.facts import SheetLocked
 from evaluation.models import Award, EvaluationReport, Panel, Panelist, ReviewVote, ScoreSheet
@@ -64,20 +64,36 @@ def panels_follow_the_draw(session: Session, now: datetime) -> Iterable[Breach]:
 
 
 def _drawn_again(session: Session, panel: Panel) -> list[str]:
-    opening = opening_of(session, panel.tender_id)
-    if opening is None:
+    """The whole order of a panel: that of its pool, then of each part of the reserve that was opened."""
+    if opening_of(session, panel.tender_id) is None:
         return []
-    candidates = [str(number) for number in range(len(panel.pool))]
-    _, picked = draw_of(
-        session,
-        opening,
-        kind=EXPERTS,
-        tender=session.get_one(Tender, panel.tender_id).code,
-        draw_id=EXPERTS,
-        candidates=candidates,
-        count=len(candidates),
+    tender = session.get_one(Tender, panel.tender_id)
+    _, picked = draw_again(session, tender, EXPERTS, [str(number) for number in range(len(panel.pool))])
+    order = [panel.pool[int(index)] for index in picked]
+    if (panel.pool_root, panel.reserve_root) != _frozen(session, panel):
+        return []
+    for number, one in enumerate(panel.enlargements, start=2):
+        fitting = [
+            str(place)
+            for place, entry in enumerate(panel.reserve)
+            if set(one["fields"]) & set(entry["fields"]) and entry["person"] not in order
+        ]
+        _, picked = draw_again(session, tender, f"{EXPERTS}-{number}", fitting)
+        order += [panel.reserve[int(place)]["person"] for place in picked]
+    return order
+
+
+def _frozen(session: Session, panel: Panel) -> tuple[str, str]:
+    """The roots that were logged with the notice, if they are those of the kept lists."""
+    body = (
+        session.scalars(
+            sa.select(FactRow.body).where(FactRow.record_id == panel.pool_record_id)
+        ).one_or_none()
+        or {}
     )
-    return [panel.pool[int(index)] for index in picked]
+    kept = (pool_root(panel.pool, panel.pool_salt), reserve_root(panel.reserve, panel.pool_salt))
+    logged = (str(body.get("pool")), str(body.get("reserve", "")))
+    return logged if logged == kept else ("", "")
 
 
 @promise(

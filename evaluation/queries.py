@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from bidding.models import Bid, OpenedFile, OpenedPart
 from bidding.rules.states import BidState
 from evaluation.actions.panels import committed, lots_in_evaluation, panel_of, terms_of
-from evaluation.actions.review import blind_code, is_concluded, needs_competition_vote
+from evaluation.actions.review import is_concluded, needs_competition_vote
 from evaluation.actions.scoring import SCORED
+from evaluation.blind import codes_of
 from evaluation.models import (
     AbnormalReview,
     EvaluationReport,
@@ -120,6 +121,11 @@ def _due(session: Session, member: Panelist, panel: Panel, tender: Tender) -> st
     return "wait" if panel.state != "finished" else "nothing"
 
 
+def owes_work(session: Session, member: Panelist, panel: Panel, tender: Tender) -> bool:
+    """Whether the review or the scoring waits for this member."""
+    return _due(session, member, panel, tender) in ("review", "score")
+
+
 def own_seat(session: Session, seat_id: UUID, who: Actor) -> SeatLine:
     """A seat of this very person.
 
@@ -184,7 +190,7 @@ def desk_of(session: Session, tender: Tender, panel: Panel, member: Panelist) ->
     """The bids under evaluation, with what this member still owes each; a fixed number of queries."""
     lots = {lot.id: lot for lot in lots_in_evaluation(tender)}
     rows = session.execute(
-        sa.select(Bid.id, Bid.lot_id, OpenedPart)
+        sa.select(Bid.id, Bid.lot_id)
         .join(OpenedPart, OpenedPart.bid_id == Bid.id)
         .where(
             Bid.lot_id.in_(lots),
@@ -192,7 +198,6 @@ def desk_of(session: Session, tender: Tender, panel: Panel, member: Panelist) ->
             OpenedPart.part == "price",
             OpenedPart.ok.is_(True),
         )
-        .order_by(OpenedPart.order)
     ).all()
     verdicts = {
         v.bid_id: v for v in session.scalars(sa.select(Verdict).where(Verdict.tender_id == tender.id))
@@ -210,7 +215,8 @@ def desk_of(session: Session, tender: Tender, panel: Panel, member: Panelist) ->
     }
     scored = terms_of(tender).method in SCORED
     tabs = []
-    for bid_id, lot_id, part in rows:
+    codes = codes_of(session, tender.id)
+    for bid_id, lot_id in rows:
         verdict, sheet, review = verdicts.get(bid_id), sheets.get(bid_id), asked.get(bid_id)
         due, light = "", "g"
         if verdict is None:
@@ -223,7 +229,7 @@ def desk_of(session: Session, tender: Tender, panel: Panel, member: Panelist) ->
         elif scored and (sheet is None or sheet.locked_at is None):
             due, light = "score", "n"
         tabs.append(
-            BidTab(blind_code(part), bid_id, lots[lot_id], light, due, verdict.valid if verdict else None)
+            BidTab(codes[bid_id], bid_id, lots[lot_id], light, due, verdict.valid if verdict else None)
         )
     votes = [
         lot
@@ -232,7 +238,7 @@ def desk_of(session: Session, tender: Tender, panel: Panel, member: Panelist) ->
         and needs_competition_vote(session, tender, panel, lot)
         and str(member.number) not in panel.competition.get(str(lot.id), {})
     ]
-    return Desk(tabs, votes)
+    return Desk(sorted(tabs, key=lambda tab: tab.code), votes)
 
 
 @dataclass(frozen=True)

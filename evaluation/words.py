@@ -71,6 +71,7 @@ CHECKS = {
     "X-02": marked("far from the others' mean"),
 }
 FAILED = {
+    "award_lapsed": marked("The award lapsed and the lot is tendered again"),
     "all_rejected": marked("All bids were rejected"),
     "competition_lacking": marked("Fewer than three bids remained"),
 }

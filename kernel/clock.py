@@ -93,10 +93,11 @@ class GuardedClock:
                 self._last = max(self._last, wall)
                 return self._last
             mark = self._monotonic()
-            passed, self._mark = max(0.0, mark - self._mark), mark
-            guarded = self._last + timedelta(seconds=passed)
-            bound = timedelta(seconds=passed / self.SLEW)
-            self._last = guarded + min(max(wall - guarded, -bound), bound)
+            passed = max(0.0, mark - self._mark)
+            self._mark = mark
+            off = (wall - self._last).total_seconds() - passed
+            bound = passed / self.SLEW
+            self._last += timedelta(seconds=passed + (bound if off > bound else max(off, -bound)))
             return self._last
 
     def behind(self) -> timedelta:

@@ -7,6 +7,8 @@ SQLite writes begin with ``BEGIN IMMEDIATE`` and wait their turn; readers use a 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -15,7 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from kernel.money import Money
@@ -73,6 +77,9 @@ class Fen(TypeDecorator[Money]):
         return None if value is None else Money(value)
 
 
+BUSY_MS = 30_000
+"""How long a SQLite connection waits for another writer."""
+
 Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 """None is SQL NULL in both, so that ``IS NOT NULL`` means what it says."""
 
@@ -125,6 +132,8 @@ class Database:
             )
             self.reader = self.writer
         self.writing = sessionmaker(self.writer, expire_on_commit=False, autoflush=True)
+        for moment in ("loaded_as_persistent", "pending_to_persistent"):
+            event.listen(self.writing, moment, _hold)
         self.reading = sessionmaker(self.reader, expire_on_commit=False, autoflush=False)
 
     def _sqlite(self, begin: str) -> Engine:
@@ -134,7 +143,7 @@ class Database:
         def connected(connection: Any, _record: Any) -> None:
             connection.isolation_level = None
             cursor = connection.cursor()
-            cursor.execute("PRAGMA busy_timeout=30000")
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'OFF'}")
             cursor.execute("PRAGMA foreign_keys=ON")
@@ -150,10 +159,36 @@ class Database:
     def session(self, *, write: bool) -> Session:
         return self.writing() if write else self.reading()
 
+    @contextmanager
+    def writing_soon(self, seconds: float) -> Iterator[sa.Connection]:
+        """A transaction for somebody who must not wait for other writers longer than this; commits at the end.
+
+        Raises:
+            sa.exc.OperationalError: another writer was still at work (SQLite, where all wait for one another).
+        """
+        with self.writer.connect() as connection:
+            if not self.is_sqlite:
+                with connection.begin():
+                    yield connection
+                return
+            raw = connection.connection.dbapi_connection
+            assert raw is not None
+            raw.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                raw.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+
     def dispose(self) -> None:
         self.writer.dispose()
         if self.reader is not self.writer:
             self.reader.dispose()
+
+
+def _hold(session: Session, row: object) -> None:
+    """Keep a row as long as its transaction: the session itself forgets what nobody refers to, and asks again."""
+    session.info.setdefault("held", []).append(row)
 
 
 def bigrams(text: str) -> str:
@@ -171,3 +206,60 @@ def bigrams(text: str) -> str:
         else:
             words.extend(run[i : i + 2] for i in range(len(run) - 1))
     return " ".join(words)
+
+
+class local_day(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
+    """``local_day(instant)``: the Shanghai date of an instant as ``2026-11-24``, for grouping in the database."""
+
+    type = sa.String()
+    inherit_cache = True
+
+
+class seconds_between(FunctionElement[int]):  # noqa: N801
+    """``seconds_between(start, end)``: whole seconds from one instant to another."""
+
+    type = sa.BigInteger()
+    inherit_cache = True
+
+
+class array_length(FunctionElement[int]):  # noqa: N801
+    """``array_length(column["name"])``: how many elements an array inside a JSON column has."""
+
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(local_day, "sqlite")
+def _local_day_sqlite(element: Any, compiler: Any, **more: Any) -> str:
+    return f"date({compiler.process(element.clauses, **more)}, '+8 hours')"
+
+
+@compiles(local_day, "postgresql")
+def _local_day_postgresql(element: Any, compiler: Any, **more: Any) -> str:
+    inner = compiler.process(element.clauses, **more)
+    return f"to_char(({inner}) AT TIME ZONE INTERVAL '+08:00', 'YYYY-MM-DD')"
+
+
+@compiles(seconds_between, "sqlite")
+def _seconds_sqlite(element: Any, compiler: Any, **more: Any) -> str:
+    start, end = (compiler.process(one, **more) for one in element.clauses)
+    return f"(CAST(strftime('%s', {end}) AS INTEGER) - CAST(strftime('%s', {start}) AS INTEGER))"
+
+
+@compiles(seconds_between, "postgresql")
+def _seconds_postgresql(element: Any, compiler: Any, **more: Any) -> str:
+    start, end = (compiler.process(one, **more) for one in element.clauses)
+    return (
+        f"CAST(extract(epoch from date_trunc('second', {end}))"
+        f" - extract(epoch from date_trunc('second', {start})) AS BIGINT)"
+    )
+
+
+@compiles(array_length, "sqlite")
+def _array_length_sqlite(element: Any, compiler: Any, **more: Any) -> str:
+    return f"json_array_length({compiler.process(element.clauses, **more)})"
+
+
+@compiles(array_length, "postgresql")
+def _array_length_postgresql(element: Any, compiler: Any, **more: Any) -> str:
+    return f"jsonb_array_length({compiler.process(element.clauses, **more)})"

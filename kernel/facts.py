@@ -62,7 +62,7 @@ class Fact:
 
 def rfc3339(at: datetime) -> str:
     """An instant as the protocol writes it: UTC, milliseconds, ``Z``."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def plain(value: Any) -> Any:

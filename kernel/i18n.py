@@ -214,6 +214,29 @@ def datetime_text(value: datetime | None, *, seconds: bool = False) -> str:
     return f"{date_text(value)}{' ' if _zh() else ', '}{time_text(value, seconds=seconds)}"
 
 
+def month_text(value: date) -> str:
+    """11月 or Nov."""
+    return f"{value.month}月" if _zh() else format_date(value, "MMM", locale=LOCALES["en"])
+
+
+def weekday_text(value: date) -> str:
+    """一 … 日 or Mon … Sun."""
+    return "一二三四五六日"[value.weekday()] if _zh() else format_date(value, "EEE", locale=LOCALES["en"])
+
+
+def money_unit(most: Money) -> tuple[int, str]:
+    """One unit for a chart whose largest amount is ``most``: how many fen it has, and its word.
+
+    亿元, 万元 or 元; ¥ bn, ¥ m or ¥; the largest of which there are ten. Source: design guide §7.
+    """
+    size = abs(most.minor)
+    steps = ((10**10, "亿元"), (10**6, "万元")) if _zh() else ((10**11, "¥ bn"), (10**8, "¥ m"))
+    for fen, word in steps:
+        if size >= 10 * fen:
+            return fen, word
+    return 100, "元" if _zh() else "¥"
+
+
 def duration(value: timedelta | int) -> str:
     """15 天 23 小时 / 15 days 23 h: the two largest units; seconds appear only below an hour."""
     seconds = int(value.total_seconds()) if isinstance(value, timedelta) else value

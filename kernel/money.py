@@ -5,12 +5,14 @@ Source: rules.md §2.10.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 from kernel.score import Exact, exact, half_up
 
+_PLAIN = re.compile(r"([0-9]{1,15})(?:\.([0-9]{2}))?")
 _DIGITS = "零壹贰叁肆伍陆柒捌玖"
 
 
@@ -38,6 +40,9 @@ class Money:
             TypeError: for a float.
             ValueError: when it is no finite number or has a third decimal that is not zero.
         """
+        if type(yuan) is str and (plain := _PLAIN.fullmatch(yuan)):  # what pages and hot commands send
+            whole, fen = plain.groups()
+            return cls(int(whole) * 100 + (int(fen) if fen else 0), currency)
         if isinstance(yuan, bool) or not isinstance(yuan, (Decimal, int, str)):
             raise TypeError(f"an exact amount is needed, not {type(yuan).__name__}")
         try:

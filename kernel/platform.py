@@ -49,7 +49,6 @@ class Platform:
         self._listeners: dict[type[Fact], list[Listener]] = {}
         self._heard: dict[type[Fact], list[Callable[[Platform, Any], None]]] = {}
         self.deadlines: dict[type[Any], list[Deadline]] = {}
-        self.sealers: tuple[str, ...] = ()  # hex SHA-256 of every released sealer file
         self.relying_party = _relying_party(settings)
         self.faults: Callable[[str, Work], None] | None = None  # the simulator crashes here; None in a city
         self.live: Any = None  # the socket server, set by kernel.live; None where nobody listens

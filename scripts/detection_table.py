@@ -1,4 +1,4 @@
-"""Write the measured part of docs/detection.md: python scripts/detection_table.py [--data FOLDER].
+"""Write the measured part of docs/detection.md: python scripts/detection_table.py [--data FOLDER] [--part NAME].
 
 Needs the reference data (``shared`` beside the project, or the folder named). Everything is computed by the code that
 ``sunroad screen`` runs, with fixed seeds. Takes about ten minutes on two quiet cores.
@@ -20,6 +20,8 @@ from numpy.random import default_rng
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from detection_tried import a_market, tried  # noqa: E402
 
 from supervision.analysis import files, modelfile, training, validation  # noqa: E402
 from supervision.analysis.command import _places  # noqa: E402
@@ -304,6 +306,15 @@ def transfer(data: Path, folder: Path) -> Iterator[str]:
         yield f"| {name} | {validation.auc(y, made.probability(x)):.3f} | {validation.auc(y, total):.3f} |"
 
 
+def alone(data: Path, folder: Path) -> Iterator[str]:
+    """Other ways to order tenders by prices alone, on the four open markets."""
+    markets = {}
+    for one in (MARKETS[0], MARKETS[2], MARKETS[3], MARKETS[4]):
+        bids = opened(data, one, folder)
+        markets[one.name] = a_market(bids.history, seen_of(bids), bids.label, duplicates(bids.history))
+    yield from tried(markets)
+
+
 def nulls() -> Iterator[str]:
     """The largest firing rate over rules and shapes, for each number of bids."""
     yield head_of(
@@ -323,30 +334,46 @@ def nulls() -> Iterator[str]:
         yield f"| {n} | 10,000 | {' | '.join(cells)} | {sum(not one.holds for one in found)} of {len(found)} |"
 
 
+PARTS = {
+    "Label-free": free,
+    "Pairs of firms": pair_table,
+    "Leave one market out": transfer,
+    "Prices alone, tried": alone,
+    "Trained on later years": later,
+    "Trained inside a market, grouped folds": trained,
+    "Independent random bids": lambda _data, _folder: nulls(),
+}
+"""Sections of the page in their order, and what measures each."""
+
+
+def replaced(measured: str, made: Mapping[str, str]) -> str:
+    """The measured part of the page with some sections new, all of them in their order."""
+    old = {}
+    for section in measured.split("### ")[1:]:
+        head, _, body = section.partition("\n")
+        old[head.strip()] = body.strip()
+    wanted = {**old, **made}
+    return "\n\n".join(f"### {head}\n\n{wanted[head]}" for head in PARTS if head in wanted)
+
+
 def main() -> int:
     """Measure and replace the part of the page between the marks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT / "../shared/data")
+    parser.add_argument("--part", action="append", choices=list(PARTS), help="only these; all unless given")
     args = parser.parse_args()
     if not (args.data / MARKETS[0].file).exists():
         print(f"the reference data are not in {args.data}", file=sys.stderr)
         return 1
-    parts = (
-        ("Label-free", free),
-        ("Pairs of firms", pair_table),
-        ("Leave one market out", transfer),
-        ("Trained on later years", later),
-        ("Trained inside a market, grouped folds", trained),
-    )
-    text = [BEGIN, ""]
+    made = {}
     with tempfile.TemporaryDirectory() as folder:
-        for head, part in parts:
-            text += [f"### {head}", "", *part(args.data, Path(folder)), ""]
+        for head in args.part or PARTS:
+            made[head] = "\n".join(PARTS[head](args.data, Path(folder)))
             print(head, flush=True)
-    text += ["### Independent random bids", "", *nulls(), "", END]
     page = PAGE.read_text("utf-8")
     before, _, rest = page.partition(BEGIN)
-    PAGE.write_text(before + "\n".join(text) + rest.partition(END)[2], "utf-8")
+    measured, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{replaced(measured, made)}\n\n{END}{after}", "utf-8")
     return 0
 
 

@@ -139,6 +139,12 @@ def notices(camera: Camera) -> None:
 
 
 @picture
+def statistics(camera: Camera) -> None:
+    _shoot(camera, "statistics", "/statistics")
+    _shoot(camera, "statistics-mobile", "/statistics", size=NARROW)
+
+
+@picture
 def tender(camera: Camera) -> None:
     path = f"/tenders/{camera.tenders('tendering')[1]}"
     _shoot(camera, "tender", path)
@@ -252,6 +258,115 @@ def supervisor(camera: Camera) -> None:
 @picture
 def custodian(camera: Camera) -> None:
     _shoot(camera, "custodian", "/custody", "custodian")
+
+
+# ---- the auction hall -------------------------------------------------------------------------------------------
+
+
+def _hall(
+    camera: Camera,
+    name: str,
+    title: str,
+    *,
+    lang: str = "zh-CN",
+    size: tuple[int, int] = WIDE,
+    dark: bool = False,
+) -> Page:
+    """The demonstration bidder's room of a running auction; the words of its title say which."""
+    with camera.browser.new_context(base_url=camera.url) as fresh:
+        found = json.loads(fresh.request.get("/api/v1/auctions").text())["auctions"]
+        live = [one["id"] for one in found if one["stage"] == "live" and title in one["terms"]["format"]]
+    if not live:
+        raise SystemExit(f"the demonstration has no running auction of the format {title}")
+    page = camera.window("bidder", lang=lang, size=size)
+    page.goto(f"/auctions/{live[0]}?lang={lang}")
+    if dark:
+        page.evaluate("localStorage.setItem('sr-theme', 'dark')")
+        page.reload()
+    page.locator("[data-sr-net]:not([data-state=connecting])").wait_for()
+    camera.take(name, page)
+    if dark:
+        page.evaluate("localStorage.removeItem('sr-theme')")
+    return page
+
+
+def _rehearse(camera: Camera, kind: str, *, lang: str = "zh-CN", size: tuple[int, int] = WIDE) -> Page:
+    """Into a rehearsal of a format, until bidding runs."""
+    page = camera.window("bidder", lang=lang, size=size)
+    page.goto("/auctions/rehearsal")
+    page.locator(f"input[value={kind}]").check()
+    page.locator("form[action$='/rehearsal'] button").last.click()
+    page.wait_for_selector("#phase")
+    return page
+
+
+@picture
+def auction_hall(camera: Camera) -> None:
+    """The printed formats of the demonstration's live auctions: a blind purchase and a listing."""
+    page = _hall(camera, "auction-reverse", "blind_reverse")
+    for step in (2, 3, 1):
+        page.locator("#steps button").nth(step).click()
+        page.locator("#review").click()
+        page.locator("#confirm-yes").click()
+        page.locator("#answer .sr-notice-g").wait_for()
+        page.wait_for_timeout(4000)
+    _hall(camera, "auction-reverse", "blind_reverse")
+    _hall(camera, "auction-reverse-en", "blind_reverse", lang="en")
+    _hall(camera, "auction-reverse-dark", "blind_reverse", dark=True)
+    _hall(camera, "auction-mobile", "blind_reverse", size=NARROW)
+    _hall(camera, "auction-land", "listing")
+
+
+@picture
+def auction_clock(camera: Camera) -> None:
+    """A falling price, a moment before it is taken."""
+    page = _rehearse(camera, "dutch")
+    page.locator("#clock-price", has_text="288").wait_for(timeout=120_000)
+    page.locator("#accept").click()
+    camera.take("auction-dutch", page)
+
+
+@picture
+def auction_turns(camera: Camera) -> None:
+    """Rounds of turns: an opening price, then one's own turn."""
+    page = _rehearse(camera, "turn_based")
+    page.locator("#amount").fill("5,790,000")
+    page.locator("#review").click()
+    page.locator("#confirm-yes").click()
+    page.wait_for_selector("#order li", timeout=90_000)
+    page.locator("#amount:enabled").wait_for(timeout=240_000)
+    camera.take("auction-turns", page)
+
+
+@picture
+def auction_weighted(camera: Camera) -> None:
+    """A weighted offer, under review."""
+    page = _rehearse(camera, "weighted", size=NARROW)
+    page.locator("#amount:enabled").wait_for(timeout=60_000)
+    page.locator("#amount").fill("5,500,000")
+    page.locator("[data-item]").fill("5")
+    page.locator("#review").click()
+    page.locator("#confirm").scroll_into_view_if_needed()
+    camera.take("auction-weighted", page)
+
+
+@picture
+def auction_rehearsals(camera: Camera) -> None:
+    """The formats anybody may rehearse."""
+    page = camera.window("bidder")
+    page.goto("/auctions/rehearsal")
+    camera.take("auction-formats", page)
+
+
+@picture
+def auction_replay(camera: Camera) -> None:
+    """A finished auction, played in the middle."""
+    page = camera.window()
+    page.goto("/auctions")
+    page.locator("a[href$='/replay']").first.click()
+    page.wait_for_selector("#verdict[data-state=g]", timeout=60_000)
+    page.locator("#seek").fill("700")
+    camera.take("auction-replay", page)
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ mkdir -p "$vendor/icons" "$vendor/licenses" static/fonts/pdf tests/support/vendo
 take() { sed -e 's|/\*# sourceMappingURL=.*\*/||' -e 's|^//# sourceMappingURL=.*||' "$modules/$1" >"$2"; }
 take bootstrap/dist/css/bootstrap.min.css "$vendor/bootstrap.min.css"
 take echarts/dist/echarts.common.min.js "$vendor/echarts.common.min.js"
+take echarts/dist/echarts.min.js "$vendor/echarts.min.js"
 take socket.io-client/dist/socket.io.min.js "$vendor/socket.io.min.js"
 take swagger-ui-dist/swagger-ui.css "$vendor/swagger-ui.css"
 take swagger-ui-dist/swagger-ui-bundle.js "$vendor/swagger-ui-bundle.js"

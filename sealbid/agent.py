@@ -23,6 +23,9 @@ from sealbid.records import Json, RecordType, entry_of, validate
 from sealbid.suites import suite_named
 from sealbid.tlog import Checkpoint, TlogProof
 
+COMMITS = {RecordType.TENDER_CLOSE: RecordType.BID_COMMIT, RecordType.SLIP_CLOSE: RecordType.SLIP_COMMIT}
+"""Which commitments a closing lists: bids of a tender, or slips of an auction."""
+
 # What a body that was never checked makes our reading stumble over.
 _MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError)
 
@@ -208,8 +211,10 @@ def _require_close(
 ) -> Checkpoint:
     """Condition (b): a quorum saw the closing, in a history that grew out of what we saw before."""
     body = kit.close["body"]
-    if kit.close["t"] != RecordType.TENDER_CLOSE or body.get("tender") != policy.tender:
+    if kit.close["t"] not in COMMITS or body.get("tender") != policy.tender:
         raise SealError("release_close", "this is not the closing of the tender")
+    if kit.close["t"] == RecordType.SLIP_CLOSE and body.get("part") != kit.part:
+        raise SealError("release_close", "this closing is for another part")
     if kit.close["tender"] != policy.tender:
         raise SealError("release_close", "this is not the closing of the tender")
     checkpoint = kit.close_proof.verify(entry_of(kit.close), trust).checkpoint
@@ -241,7 +246,7 @@ def _require_bid(
     gone = {str(b.get("bid")) for key in ("withdrawn", "late") for b in kit.close["body"].get(key, [])}
     if name in gone:
         raise refuse("withdrawn or late")
-    if bid.commit["t"] != RecordType.BID_COMMIT or bid.proof.index != listed["commit"]:
+    if bid.commit["t"] != COMMITS[kit.close["t"]] or bid.proof.index != listed["commit"]:
         raise refuse("the commit shown is not the one in the closing")
     if bid.proof.index >= kit.close_proof.index:
         raise refuse("committed after the closing")
@@ -249,8 +254,11 @@ def _require_bid(
     if policy is None or body.get("tender") != policy.tender:
         raise refuse("committed under another policy")
     try:
-        place = policy.parts.index(kit.part) if kit.part in policy.parts else 0
+        slip = kit.close["t"] == RecordType.SLIP_CLOSE  # a slip has one part, a bid all of them
+        place = policy.parts.index(kit.part) if kit.part in policy.parts and not slip else 0
         part = body["parts"][place]
+        if slip and (len(body["parts"]), part["part"]) != (1, kit.part):
+            raise SealError("release_bid", "it belongs to another part")
         if listed["parts"][place] != part["root"]:
             raise SealError("release_bid", "the closing names another root")
         receipts.require_commit_signature(bid.commit)

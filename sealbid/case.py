@@ -3,8 +3,9 @@
 Source: sealing specification §8 (evidence package).
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from sealbid.evidence import KEYS, POLICY, TRUST, Evidence, private_name
 from sealbid.note import Note
 from sealbid.octets import unb64
 from sealbid.policy import Policy
-from sealbid.records import Json, RecordType, parse_record, require_private
+from sealbid.records import Json, RecordType, entry_of_bytes, parse_record, require_private
 from sealbid.signatures import RelyingParty, SignatureObject, Trust
 
 T = TypeVar("T")
@@ -80,9 +81,15 @@ class Case:
     policy: Policy
     keys: Json
     records: dict[int, Json]
+    entries: dict[int, bytes]
     cosigned: dict[str, tlog.Cosigned] = field(default_factory=dict)
     opened: dict[tuple[str, str], Manifest] = field(default_factory=dict)
     shown: dict[int, Json] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._by_type: dict[str, list[tuple[int, Json]]] = {}
+        for index, record in sorted(self.records.items()):
+            self._by_type.setdefault(record["t"], []).append((index, record))
 
     @property
     def tender(self) -> str:
@@ -91,10 +98,13 @@ class Case:
 
     def of_type(self, t: RecordType, **where: object) -> list[tuple[int, Json]]:
         """(index, record) of one type in the order of the log, by equal body members."""
+        found = self._by_type.get(t, [])
+        if not where:
+            return list(found)
         return [
             (index, record)
-            for index, record in sorted(self.records.items())
-            if record["t"] == t and all(record["body"].get(k) == v for k, v in where.items())
+            for index, record in found
+            if all(record["body"].get(k) == v for k, v in where.items())
         ]
 
     def one(self, t: RecordType, **where: object) -> tuple[int, Json]:
@@ -125,6 +135,16 @@ class Case:
             self.cosigned[key] = self.trust.require(note)
         return self.cosigned[key]
 
+    @functools.cached_property
+    def policies(self) -> dict[str, tuple[int, Policy]]:
+        """Hex digest → (index, policy) of every logged policy."""
+        found = {}
+        for index, record in self.of_type(RecordType.POLICY):
+            policy = Policy.from_json(record["body"])
+            found[policy.digest.hex()] = (index, policy)
+        return found
+
+    @functools.cached_property
     def platform_keys(self) -> list[bytes]:
         """Keys (SPKI, DER) that genesis and key-change records of the package announce."""
         found: list[bytes] = []
@@ -135,9 +155,13 @@ class Case:
 
     def actors(self, at: datetime) -> Trust:
         """Whom ``keys.json`` names: pinned keys, authorities and the passkeys' home."""
+        return replace(self._trust, at=at)
+
+    @functools.cached_property
+    def _trust(self) -> Trust:
         party = self.keys.get("relying_party")
         return Trust(
-            at=at,
+            at=datetime.fromtimestamp(0, UTC),
             pinned={o["org"]: tuple(unb64(k) for k in o["keys"]) for o in self.keys["organizations"]},
             roots=tuple(unb64(root) for root in self.keys["roots"]),
             relying_party=RelyingParty(party["rp_id"], frozenset(party["origins"])) if party else None,
@@ -158,22 +182,26 @@ def read_case(evidence: Evidence, trust: str | None, keys: str | None) -> Case:
     policy = Policy.decode(evidence.read(POLICY))
     if policy.tender != manifest["tender"]:
         raise SealError("manifest", "the policy belongs to another tender")
+    listed = list(_records(evidence, evidence.under("records")))
     return Case(
         evidence=evidence,
         manifest=manifest,
         trust=tlog.Policy.parse(trust if trust is not None else evidence.read(TRUST).decode("utf-8")),
         policy=policy,
         keys=given,
-        records=dict(_records(evidence, evidence.under("records"))),
+        records={index: record for index, record, _ in listed},
+        entries={index: entry for index, _, entry in listed},
     )
 
 
-def _records(evidence: Evidence, names: Iterable[str]) -> Iterable[tuple[int, Json]]:
+def _records(evidence: Evidence, names: Iterable[str]) -> Iterable[tuple[int, Json, bytes]]:
+    """Index, record and log entry of each file; what parses is canonical, so its bytes are the entry's."""
     for name in names:
         digits = name.removeprefix("records/").removesuffix(".json")
         if name != f"records/{digits}.json" or len(digits) != 10 or not digits.isdigit():
             raise SealError("evidence_name", f"{name} names no leaf")
-        yield int(digits), parse_record(evidence.read(name))
+        data = evidence.read(name)
+        yield int(digits), parse_record(data), entry_of_bytes(data)
 
 
 def instant(seconds: int) -> datetime:

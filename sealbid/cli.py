@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sealbid import cli_bidder, cli_custody, cli_log
+from sealbid import cli_bidder, cli_custody, cli_log, cli_slip, slip
 from sealbid.cli_base import Command, Outcome, Tools
 from sealbid.errors import SealError
 
@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _bidder_commands(commands)
+    _slip_commands(commands)
     _custody_commands(commands)
     _log_commands(commands)
     return top
@@ -123,6 +124,20 @@ def _bidder_commands(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     p.add_argument(
         "--lock", action="store_true", help="add your own lock: without your key nobody opens the bid"
     )
+    p.add_argument(
+        "--consent-marks",
+        action="store_true",
+        help="agree that salted marks of this machine and of the files go with the bid; see the printed text",
+    )
+    p.add_argument(
+        "--replaces", type=Path, metavar="SBKEY", help="the .sbkey of your bid that this one replaces"
+    )
+    p.add_argument(
+        "--replaces-lost",
+        metavar="BID",
+        default="",
+        help="id of your bid that this one replaces and whose .sbkey is lost; your company's key signs, marked so",
+    )
     p.add_argument("--out", type=Path, default=Path(), help="folder for the sealed bid")
 
     p = _command(commands, "rehearse", cli_bidder.rehearse, "Open your own sealed bid, to see that it opens.")
@@ -145,6 +160,26 @@ def _bidder_commands(commands: "Subparsers[argparse.ArgumentParser]") -> None:
     p.add_argument("--out", type=Path, help="keep the receipt here")
     p.add_argument("--platform-key", required=True, help="the platform's receipt key, base64")
     _trust(p)
+
+
+def _slip_commands(commands: "Subparsers[argparse.ArgumentParser]") -> None:
+    p = _command(commands, "slip", cli_slip.seal, "Seal a limit, an offer or a reserve price of an auction.")
+    p.add_argument("what", choices=slip.WHATS, help="what is sealed")
+    p.add_argument("--auction", required=True, help="id of the auction, as in its address")
+    p.add_argument("--amount", required=True, help="in yuan with two decimals, for example 1200000.00")
+    p.add_argument(
+        "--item", action="append", metavar="NAME=VALUE", help="a further value of a weighted offer"
+    )
+    p.add_argument("--policy", type=Path, required=True, help="policy file of the tender")
+    _checked_policy(p)
+    p.add_argument("--out", type=Path, default=Path(), help="folder for the key file and the receipt")
+    _online(p)
+
+    p = _command(
+        commands, "slip-secret", cli_slip.secret, "Offer a slip's own secret while it is being opened."
+    )
+    p.add_argument("slipkey", type=Path, help="the slip's .slipkey file")
+    _online(p)
 
 
 def _custody_commands(commands: "Subparsers[argparse.ArgumentParser]") -> None:

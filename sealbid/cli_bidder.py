@@ -8,7 +8,7 @@ import mimetypes
 import re
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sealbid import bundle, container, jcs, lockbox, receipts, signatures
+from sealbid import bundle, container, jcs, lockbox, marks, place, receipts, signatures, signoff
 from sealbid.cli_base import Outcome, Tools, load_identity, read_json, read_policy, read_trust, write_secret
 from sealbid.client import Client
 from sealbid.container import Sealed
@@ -82,6 +82,7 @@ def seal(args: Namespace, tools: Tools) -> Outcome:
     if tools.passphrase("The same passphrase again: ") != typed:
         raise SealError("passphrase", "the two passphrases differ; nothing was sealed")
     identity = load_identity(args.identity, tools)
+    older, replace = _replacing(args, policy, identity, tools)
     opening = read_json(args.opening)
     files = _files_by_part(args.file or [], policy)
     bid, seed = tools.entropy(16), tools.entropy(32)
@@ -111,25 +112,64 @@ def seal(args: Namespace, tools: Tools) -> Outcome:
                     own_lock=args.lock,
                 )
             )
-    body = commit_body(policy, args.lot, bk, sealed)
-    submission = {
+    body = commit_body(policy, args.lot, bk, sealed, older)
+    submission: Json = {
         "body": body,
         "sig": signatures.sign("bid-commit", body, bk).to_json(),
         "blocks": [{"part": s.part, "hashes": b64(b"".join(s.block_hashes))} for s in sealed],
     }
+    if replace is not None:
+        submission["replace"] = replace(body)
     (args.out / f"{bid.hex()}.commit.json").write_bytes(jcs.encode(submission))
+    if args.consent_marks:
+        given = marks.marks_of(policy.tender, [path for paths in files.values() for path in paths])
+        (args.out / f"{bid.hex()}.marks.json").write_bytes(jcs.encode(given))
+        tools.say(marks.TEXT)
     secret = _secret_of(policy, args.lot, seed, sealed)
     write_secret(
         args.out / f"{bid.hex()}.sbkey", lockbox.lock(jcs.encode(secret), typed, SBKEY, tools.entropy)
     )
     lines = [f"bid {bid.hex()}", *(f"  {s.part}: root {s.root.hex()}, {s.size} bytes" for s in sealed)]
     lines.append(f"keep {bid.hex()}.sbkey and its passphrase: they open the bid without any custodian")
+    if args.replaces_lost:
+        lines.append(
+            "deliver it on the page Deliver sealed files: for a lost key the platform asks whether it is you"
+        )
     return Outcome(
         lines, {"bid": bid.hex(), "roots": [{"part": s.part, "root": s.root.hex()} for s in sealed]}
     )
 
 
-def commit_body(policy: Policy, lot: str, bk: Ed25519PrivateKey, sealed: list[Sealed]) -> Json:
+def _replacing(
+    args: Namespace, policy: Policy, identity: signatures.PrivateKey, tools: Tools
+) -> tuple[str, Callable[[Json], Json] | None]:
+    """The bid that a new one replaces, and who signs over the new commitment that it makes room."""
+    if args.replaces and args.replaces_lost:
+        raise SealError("usage", "give --replaces or --replaces-lost, not both")
+    if args.replaces_lost:
+        bid, key, lost_by = _require_bid(args.replaces_lost), identity, args.uscc
+    elif args.replaces:
+        old = _load_sbkey(args.replaces, tools)
+        if (old["tender"], old["lot"]) != (policy.tender, args.lot):
+            raise SealError(
+                "wrong_bid", f"this key file belongs to a bid for {old['tender']}, lot {old['lot']}"
+            )
+        bid, key, lost_by = old["bid"], Ed25519PrivateKey.from_private_bytes(unb64(old["bk"], 32)), ""
+    else:
+        return "", None
+
+    def sign_off(body: Json) -> Json:
+        said = signoff.replacement(body, lost_by=lost_by)
+        return signoff.signed(
+            signoff.REPLACE, said, lambda kind, one: signatures.sign(kind, one, key).to_json()
+        )
+
+    return bid, sign_off
+
+
+def commit_body(
+    policy: Policy, lot: str, bk: Ed25519PrivateKey, sealed: list[Sealed], replaces: str = ""
+) -> Json:
     """The body of ``bid-commit``. Source: sealing specification §6."""
     return {
         "v": 1,
@@ -142,7 +182,7 @@ def commit_body(policy: Policy, lot: str, bk: Ed25519PrivateKey, sealed: list[Se
             {"part": s.part, "root": s.root.hex(), "size": s.size, "blocks": len(s.block_hashes)}
             for s in sealed
         ],
-        "replaces": "",
+        "replaces": replaces,
     }
 
 
@@ -224,9 +264,21 @@ def submit(args: Namespace, tools: Tools) -> Outcome:
             for first, last, data in _groups(sealed):
                 client.put(f"/api/v1/bids/{bid}/{quote(part['part'])}/blocks/{first}-{last}", data)
                 tools.say(f"{part['part']}: blocks {first}-{last} of {part['blocks']}")
+    given = args.commit.parent / f"{bid}.marks.json"
+    if given.exists():
+        lines.append(_give_marks(client, bid, read_json(given)))
     lines.append(_keep_receipt(args.commit.parent, bid, client.post(f"/api/v1/bids/{bid}/complete", {})))
     lines.append("ask for the witnessed receipt with: sealbid receipt --url … --bid " + bid)
     return Outcome(lines, {"bid": bid, "sent": True})
+
+
+def _give_marks(client: Client, bid: str, given: Json) -> str:
+    """Send the marks that were made with consent; the bid goes on whatever becomes of them."""
+    try:
+        client.post(f"/api/v1/bids/{bid}/traces", given)
+    except SealError as problem:
+        return f"marks: not taken ({problem.code}); the bid counts the same"
+    return "marks of this machine and of the files: sent with your consent"
 
 
 def withdraw(args: Namespace, tools: Tools) -> Outcome:
@@ -236,7 +288,7 @@ def withdraw(args: Namespace, tools: Tools) -> Outcome:
     if receipt.kind != "commit" or receipt.bid != key["bid"] or receipt.proof is None:
         raise SealError("receipt_kind", "give the logged commit receipt of this bid")
     bk = Ed25519PrivateKey.from_private_bytes(unb64(key["bk"], 32))
-    body = {"bid": key["bid"], "commit_leaf": receipt.proof.index}
+    body = signoff.withdrawal(key["bid"], receipt.proof.index)
     message = {"body": body, "sig": signatures.sign("bid-withdraw", body, bk).to_json()}
     answer = Client(args.url, args.token).post(f"/api/v1/bids/{_require_bid(key['bid'])}/withdraw", message)
     return Outcome(
@@ -282,6 +334,8 @@ def receipt(args: Namespace, tools: Tools) -> Outcome:
         data = jcs.encode(Client(args.url, args.token).get_json(f"/api/v1/receipts/{_require_bid(args.bid)}"))
     else:
         raise SealError("usage", "give a receipt file, or --url and --bid")
+    if place.is_place(data):
+        return _auction_receipt(args, data)
     found = receipts.parse_receipt(data)
     if args.out:
         args.out.write_bytes(data)
@@ -298,3 +352,22 @@ def receipt(args: Namespace, tools: Tools) -> Outcome:
     return Outcome(
         lines, {"bid": found.bid, "kind": found.kind, "state": str(standing.state)}, 0 if received else 1
     )
+
+
+def _auction_receipt(args: Namespace, data: bytes) -> Outcome:
+    """The place of an auction's receipt: stored, logged or witnessed; and does the leaf hold its event?"""
+    told = jcs.decode_object(data)["receipt"]
+    key = unb64(args.platform_key)
+    standing = place.verify(data, platform_key=key, policy=read_trust(args.trust))
+    lines = [f"{told['kind']} of plate {told['plate']} in {told['lot']}: {standing.state}"]
+    if "price" in told:
+        lines.append(f"  {told['price']} {told['currency']}, received {told['recv_at']}")
+    if standing.index is not None:
+        lines.append(f"  covered by leaf {standing.index}")
+    if not standing.chained:
+        lines.append(
+            "  NOT YET CHAINED: what the leaf holds is shown after the end; ask for this file again then"
+        )
+    done = standing.state is receipts.State.WITNESSED
+    data_out = {"event": told["event"], "state": str(standing.state), "chained": standing.chained}
+    return Outcome(lines, data_out, 0 if done else 1)

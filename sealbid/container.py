@@ -65,6 +65,7 @@ __all__ = [
 ]
 
 CHUNK_BYTES = 1 << CHUNK_BITS
+SMALL_BYTES = 1 << 14
 # How far around its place a chunk that does not open is looked for, to say that it was moved.
 _SEARCH = 256
 
@@ -109,9 +110,12 @@ def seal_payload(envelope: Envelope, plain: BinaryIO, out: BinaryIO) -> Sealed:
     out.write(header.raw)
     block_hashes = [suite.hash(b"\0", header.raw)]
     size = len(header.raw)
-    sealed = bytearray(CHUNK_BYTES + suite.tag_bytes)
+    sealed = bytearray()
     for index, chunk, last in _chunks(plain, CHUNK_BYTES):
-        target = memoryview(sealed)[: len(chunk) + suite.tag_bytes]
+        length = len(chunk) + suite.tag_bytes
+        if len(sealed) < length:
+            sealed = bytearray(length)
+        target = memoryview(sealed)[:length]
         suite.aead_seal(key, _nonce(index, last), chunk, target)
         block_hashes.append(suite.hash(b"\0", target))
         out.write(target)
@@ -239,13 +243,15 @@ def _open_chunks(
     """Return block hashes, plaintext size and container size; refuse the first chunk that does not open."""
     suite = suite_named(header.suite)
     block_hashes, plain_size, sealed_size = [suite.hash(b"\0", header.raw)], 0, len(header.raw)
-    plain = bytearray(CHUNK_BYTES)
+    plain = bytearray()
     for index, chunk, last in _chunks(container, CHUNK_BYTES + suite.tag_bytes):
         sealed_size += len(chunk)
         length = len(chunk) - suite.tag_bytes
         # An empty chunk after a full one would give the same plaintext a second spelling.
         if length < 0 or (length == 0 and index > 0):
             raise SealError("container_truncated", "The container ends within a chunk.", index=index)
+        if len(plain) < length:
+            plain = bytearray(length)
         target = memoryview(plain)[:length]
         if not suite.aead_open(key, _nonce(index, last), chunk, target):
             if last and size is not None and sealed_size != size:
@@ -285,8 +291,12 @@ def _nonce(index: int, last: bool) -> bytes:
 
 def _chunks(stream: BinaryIO, size: int) -> Iterator[tuple[int, memoryview, bool]]:
     """Yield (index, chunk, last); a view is valid until the next one is asked for. Empty input: one chunk."""
-    current, following = bytearray(size), bytearray(size)
+    current = bytearray(min(size, SMALL_BYTES))  # most parts of a bid are small
     index, have = 0, _fill(stream, current)
+    if have == len(current) < size:
+        current.extend(bytes(size - have))
+        have += _fill(stream, memoryview(current)[have:])
+    following = bytearray(size) if have == size else bytearray()
     while True:
         ahead = _fill(stream, following) if have == size else 0
         yield index, memoryview(current)[:have], ahead == 0
@@ -295,7 +305,7 @@ def _chunks(stream: BinaryIO, size: int) -> Iterator[tuple[int, memoryview, bool
         current, following, have, index = following, current, ahead, index + 1
 
 
-def _fill(stream: BinaryIO, buffer: bytearray) -> int:
+def _fill(stream: BinaryIO, buffer: bytearray | memoryview) -> int:
     """Read until ``buffer`` is full or the stream ends; sockets and pipes may answer in small pieces."""
     view, have = memoryview(buffer), 0
     readinto = getattr(stream, "readinto", None)

@@ -7,6 +7,7 @@ Source: spec sealing §9.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -103,3 +104,12 @@ def select(stream: Stream, candidates: Sequence[T], count: int) -> list[T]:
         other = place + stream.below(len(order) - place)
         order[place], order[other] = order[other], order[place]
     return order[:count]
+
+
+def blind_codes(secret: bytes, bids: Sequence[str]) -> dict[str, str]:
+    """Code of each bid id (hex): numbered by HMAC-SHA256 of the id under a secret that was committed before.
+
+    Who does not know the secret learns nothing from a code; who is shown it afterwards computes all of them again.
+    """
+    ranked = sorted(bids, key=lambda bid: hmac.digest(secret, bytes.fromhex(bid), "sha256"))
+    return {bid: f"T-{place:02d}" for place, bid in enumerate(ranked, start=1)}

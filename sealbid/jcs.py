@@ -8,9 +8,10 @@ Source: spec sealing §2.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 from sealbid.errors import SealError
 
@@ -18,7 +19,6 @@ DEPTH_MAX = 16
 INTEGER_BOUND = 2**53
 
 _KEY = re.compile(r"[a-z0-9_]+")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _WRITER = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 )
@@ -34,7 +34,10 @@ def encode(value: object) -> bytes:
     Source: spec sealing §2; RFC 8785.
     """
     _require_profile(value, depth=1)
-    return _WRITER.encode(value).encode()
+    try:
+        return _WRITER.encode(value).encode()
+    except UnicodeEncodeError as problem:
+        raise SealError("json_profile", "A string holds half a surrogate pair.") from problem
 
 
 def decode(data: bytes) -> Any:
@@ -48,17 +51,14 @@ def decode(data: bytes) -> Any:
     Source: spec sealing §2.
     """
     try:
-        value = json.loads(
-            bytes(data).decode("utf-8"),
-            object_pairs_hook=_unique_keys,
-            parse_float=_no_float,
-            parse_constant=_no_float,
-        )
+        text = bytes(data).decode("utf-8")
+        value = _READER.decode(text)
+        if encode(value) == data:
+            return value
+        _STRICT_READER.decode(text)  # a key that is named twice has a refusal of its own
     except (ValueError, RecursionError) as problem:
         raise SealError("json_syntax", "These bytes are not a JSON text.") from problem
-    if encode(value) != data:
-        raise SealError("json_not_canonical", "Re-encoding this JSON text gives other bytes.")
-    return value
+    raise SealError("json_not_canonical", "Re-encoding this JSON text gives other bytes.")
 
 
 def decode_object(data: bytes) -> dict[str, Any]:
@@ -70,29 +70,31 @@ def decode_object(data: bytes) -> dict[str, Any]:
 
 
 def _require_profile(value: object, depth: int) -> None:
-    kind = type(value)
-    if kind is str and value.isascii():  # type: ignore[attr-defined]  # the common case first
-        return
-    # The order matters: bool is an int to Python.
-    if kind is bool:
-        return
-    if isinstance(value, int):
-        if not -INTEGER_BOUND < value < INTEGER_BOUND:
+    """Refuse what has no place in the profile; half surrogate pairs are found by the encoding itself."""
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str) or not _is_key(key):
+                raise SealError("json_profile", "A key is not made of a-z, 0-9 and the underscore.")
+        inside: Any = value.values()
+    elif isinstance(value, list | tuple):
+        inside = value
+    elif isinstance(value, str | int):  # a bool is an int to Python
+        if isinstance(value, int) and not -INTEGER_BOUND < value < INTEGER_BOUND:
             raise SealError("json_profile", "An integer is too large to survive JavaScript.")
-    elif isinstance(value, str):
-        if _SURROGATE.search(value):
-            raise SealError("json_profile", "A string holds half a surrogate pair.")
-    elif isinstance(value, list | tuple | dict):
-        if depth > DEPTH_MAX:
-            raise SealError("json_profile", f"Nesting goes deeper than {DEPTH_MAX}.")
-        if isinstance(value, dict):
-            for key in value:
-                if not isinstance(key, str) or not _KEY.fullmatch(key):
-                    raise SealError("json_profile", "A key is not made of a-z, 0-9 and the underscore.")
-        for item in value.values() if isinstance(value, dict) else value:
-            _require_profile(item, depth + 1)
+        return
     else:
         raise SealError("json_profile", f"A {type(value).__name__} has no place in this profile.")
+    if depth > DEPTH_MAX:
+        raise SealError("json_profile", f"Nesting goes deeper than {DEPTH_MAX}.")
+    for item in inside:
+        if type(item) is not str:  # most values are plain strings
+            _require_profile(item, depth + 1)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_key(text: str) -> bool:
+    """Records use the same few keys again and again."""
+    return _KEY.fullmatch(text) is not None
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -102,5 +104,5 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _no_float(text: str) -> NoReturn:
-    raise SealError("json_profile", f"Numbers are integers here, not {text[:20]}.")
+_READER = json.JSONDecoder()
+_STRICT_READER = json.JSONDecoder(object_pairs_hook=_unique_keys)

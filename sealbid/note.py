@@ -38,7 +38,7 @@ SEED_BYTES = 32
 
 def require_name(name: str) -> str:
     """A key name: not empty, no spaces of any kind, no plus sign, nothing invisible."""
-    if not name or "+" in name or any(c.isspace() or not c.isprintable() for c in name):
+    if not name or "+" in name or " " in name or not name.isprintable():
         raise SealError("note_name", f"not a key name: {name!r}")
     return name
 

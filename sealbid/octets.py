@@ -5,7 +5,6 @@ Source: spec sealing §2 (notation).
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from unicodedata import category
@@ -50,14 +49,14 @@ def u64(number: int) -> bytes:
 
 def b64(data: bytes) -> str:
     """Standard base64 with padding (RFC 4648 §4)."""
-    return base64.b64encode(data).decode()
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
 def unb64(text: object, size: int | None = None) -> bytes:
     """Decode base64 strictly: one spelling per value, and ``size`` bytes when given; else ``bad_base64``."""
     try:
-        data = base64.b64decode(text.encode("ascii"), validate=True) if isinstance(text, str) else None
-    except (binascii.Error, UnicodeEncodeError) as problem:
+        data = binascii.a2b_base64(text, strict_mode=True) if isinstance(text, str) else None
+    except ValueError as problem:  # binascii.Error is one, and so are characters beyond ASCII
         raise SealError("bad_base64", "This is not base64.") from problem
     if data is None or b64(data) != text or (size is not None and len(data) != size):
         raise SealError("bad_base64", "This is not the base64 of the expected number of bytes.")

@@ -25,9 +25,10 @@ Prove = Callable[[int, int], Sequence[bytes]]
 
 @dataclass(frozen=True)
 class Leaf:
-    """One disclosed record with its proof, and its confidential part if that may be shown."""
+    """One disclosed record, also in its canonical bytes, with its proof and the confidential part that may be shown."""
 
     record: Json
+    encoded: bytes
     proof: TlogProof
     private: Json | None = None
     salt2: bytes = b""
@@ -126,7 +127,7 @@ def pack(
 
 def _add_leaf(files: dict[str, bytes], sizes: set[int], leaf: Leaf) -> None:
     index = leaf.proof.index
-    files[evidence.record_name(index)] = jcs.encode(leaf.record)
+    files[evidence.record_name(index)] = leaf.encoded
     files[evidence.proof_name(index)] = str(leaf.proof).encode()
     sizes.add(checkpoint_fields(leaf.proof.note.text)[1])
     if leaf.private is not None:

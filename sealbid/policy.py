@@ -24,7 +24,6 @@ TENDERER, OPERATOR = "tenderer", "operator"
 KEY_STATEMENT = "custodian-key"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Custodian:
 
     @classmethod
     def from_json(cls, found: object) -> Self:
-        if not isinstance(found, Mapping) or set(found) != {"kid", *_field_names(cls)}:
+        if not isinstance(found, Mapping) or set(found) != {"kid", *_field_names(Custodian)}:
             raise SealError("policy_format", "A custodian has a field too few or too many.")
         signature = SignatureObject.from_json(found["sig"])
         if signature.kid != found["kid"]:
@@ -148,7 +147,7 @@ class Policy:
     @classmethod
     def from_json(cls, found: object) -> Self:
         """Parse the object strictly; ``policy_format`` says what cannot be read."""
-        if not isinstance(found, Mapping) or set(found) != {"v", "n", *_field_names(cls)}:
+        if not isinstance(found, Mapping) or set(found) != {"v", "n", *_field_names(Policy)}:
             raise SealError("policy_format", "A policy has a field too few or too many.")
         try:
             policy = cls(
@@ -320,6 +319,7 @@ def _is_within(heads: Collection[str], org: str, controlled_by: Mapping[str, Col
     return False
 
 
+@functools.cache
 def _field_names(of: type[Custodian] | type[Policy]) -> set[str]:
     return {field.name for field in fields(of)}
 
@@ -327,13 +327,13 @@ def _field_names(of: type[Custodian] | type[Policy]) -> set[str]:
 def _spell(at: datetime) -> str:
     if at.utcoffset() is None or at.microsecond:
         raise SealError("policy_format", "Instants of a policy are aware and whole seconds.")
-    return at.astimezone(UTC).strftime(_INSTANT)
+    return at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 def _instant(found: object) -> datetime:
     try:
-        at = datetime.strptime(_text(found, 20), _INSTANT).replace(tzinfo=UTC)
-    except ValueError as problem:
+        at = datetime.fromisoformat(_text(found, 20)).astimezone(UTC)
+    except (ValueError, OverflowError) as problem:
         raise SealError("policy_format", "An instant reads 2027-03-01T01:00:00Z.") from problem
     if _spell(at) != found:
         raise SealError("policy_format", "An instant reads 2027-03-01T01:00:00Z.")

@@ -155,10 +155,11 @@ def verify_receipt(receipt: Receipt, *, platform_key: bytes, policy: Policy) -> 
 
 
 def require_commit_signature(record: Mapping[str, Any]) -> None:
-    """Refuse a ``bid-commit`` record whose bid key did not sign its body."""
+    """Refuse a ``bid-commit`` or ``slip-commit`` record whose own key did not sign its body."""
     body = record["body"]
     key = signatures.ed25519_spki(unb64(body.get("bk"), 32))
-    signatures.verify(SignatureObject.from_json(record.get("sig")), "bid-commit", body, key)
+    kind = RecordType.SLIP_COMMIT if record["t"] == RecordType.SLIP_COMMIT else RecordType.BID_COMMIT
+    signatures.verify(SignatureObject.from_json(record.get("sig")), kind, body, key)
 
 
 def _record_of(kind: object, record: object) -> Json:

@@ -9,7 +9,7 @@ Source: sealing specification §2 and §7.1.
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -48,6 +48,7 @@ class RecordType(StrEnum):
     SCORE_SHEET = "score-sheet"
     REPORT = "report"
     AWARD = "award"
+    CONTRACT = "contract"
     OBJECTION = "objection"
     DECISION = "decision"
     SEALER_RELEASE = "sealer-release"
@@ -55,6 +56,8 @@ class RecordType(StrEnum):
     ADMIN_ACTION = "admin-action"
     AUCTION = "auction"
     AUCTION_JOURNAL = "auction-journal"
+    SLIP_COMMIT = "slip-commit"
+    SLIP_CLOSE = "slip-close"
     TICK = "tick"
 
 
@@ -83,7 +86,7 @@ def format_ts(moment: datetime) -> str:
     """
     if moment.utcoffset() is None:
         raise SealError("naive_time", "an instant needs its zone")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_ts(text: object) -> datetime:
@@ -91,10 +94,9 @@ def parse_ts(text: object) -> datetime:
     if not isinstance(text, str) or not _TS.fullmatch(text):
         raise SealError("bad_time", f"not RFC 3339 UTC with milliseconds: {text!r}")
     try:
-        whole = datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+        return datetime.fromisoformat(text)
     except ValueError as error:
         raise SealError("bad_time", f"no such instant: {text}") from error
-    return whole + timedelta(milliseconds=int(text[20:23]))
 
 
 def make_record(
@@ -123,6 +125,33 @@ def make_record(
 
     Source: sealing specification §7.1.
     """
+    return validate(_assembled(t, ts, tender, body, by=by, salt=salt, sig=sig))
+
+
+def encode_new_record(
+    t: str,
+    ts: datetime,
+    tender: str,
+    body: Mapping[str, Any],
+    *,
+    by: str,
+    salt: bytes,
+    sig: Mapping[str, Any] | None = None,
+) -> bytes:
+    """The canonical bytes of the record that ``make_record`` builds; encoding is the last of its checks."""
+    return jcs.encode(_well_formed(_assembled(t, ts, tender, body, by=by, salt=salt, sig=sig)))
+
+
+def _assembled(
+    t: str,
+    ts: datetime,
+    tender: str,
+    body: Mapping[str, Any],
+    *,
+    by: str,
+    salt: bytes,
+    sig: Mapping[str, Any] | None,
+) -> Json:
     record: Json = {
         "v": 1,
         "t": str(t),
@@ -134,7 +163,7 @@ def make_record(
     }
     if sig is not None:
         record["sig"] = dict(sig)
-    return validate(record)
+    return record
 
 
 def validate(record: object) -> Json:
@@ -143,6 +172,13 @@ def validate(record: object) -> Json:
     Raises:
         SealError: ``record_shape``, ``record_type``, ``bad_time`` or ``bad_base64``.
     """
+    found = _well_formed(record)
+    jcs.encode(found)
+    return found
+
+
+def _well_formed(record: object) -> Json:
+    """``validate`` but for the profile of canonical JSON."""
     if not isinstance(record, dict):
         raise SealError("record_shape", "a record is a JSON object")
     keys = frozenset(record)
@@ -156,13 +192,12 @@ def validate(record: object) -> Json:
     if not isinstance(record["body"], dict) or not isinstance(record.get("sig", {}), dict):
         raise SealError("record_shape", "body and sig are objects")
     unb64(record["salt"], SALT_BYTES)
-    jcs.encode(record)
     return record
 
 
 def parse_record(data: bytes) -> Json:
     """Read the canonical bytes of one record; refuses anything not canonical."""
-    return validate(jcs.decode(data))
+    return _well_formed(jcs.decode(data))
 
 
 def entry_of(record: Mapping[str, Any], alg: EntryAlg = EntryAlg.SHA256) -> bytes:

@@ -8,6 +8,7 @@ Source: spec sealing §5 step 1.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 from sealbid.errors import SealError
@@ -51,7 +52,7 @@ def interpolate(shares: Mapping[int, bytes], at: int = 0) -> bytes:
     size = sizes.pop()
     value = 0
     for x, share in shares.items():
-        value ^= _scale(int.from_bytes(share, "big"), _lagrange(x, shares, at), size)
+        value ^= _scale(int.from_bytes(share, "big"), _lagrange(x, tuple(shares), at), size)
     return value.to_bytes(size, "big")
 
 
@@ -75,8 +76,9 @@ def _scale(lanes: int, factor: int, size: int) -> int:
     return product
 
 
-def _lagrange(x: int, others: Mapping[int, bytes], at: int) -> int:
-    """The weight of share ``x`` at the point ``at``; all inputs are public numbers."""
+@functools.lru_cache(maxsize=4096)
+def _lagrange(x: int, others: tuple[int, ...], at: int) -> int:
+    """The weight of share ``x`` at the point ``at``; all inputs are public numbers, so they may be remembered."""
     numerator = denominator = 1
     for other in others:
         if other != x:

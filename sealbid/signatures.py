@@ -9,6 +9,7 @@ Source: spec sealing §2, §10.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import json
@@ -205,6 +206,7 @@ def verify(
         raise SealError("bad_signature", "The signature does not fit this document and key.") from problem
 
 
+@functools.lru_cache(maxsize=1024)
 def load_public_key(der: bytes) -> PublicKey:
     """Load an admitted public key from DER: Ed25519, P-256, or RSA from 2048 bits; else ``public_key``."""
     try:

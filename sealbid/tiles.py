@@ -24,6 +24,7 @@ from sealbid.merkle import (
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
 TILE_BYTES_MAX = WIDTH * HASH_BYTES
+NODES_MAX = 1 << 14
 
 
 class TileStore(Protocol):
@@ -69,6 +70,7 @@ class TileTree:
         self.store = store
         self.size = size
         self.hasher = hasher
+        self._nodes: dict[tuple[int, int, int, int], bytes] = {}
 
     def append(self, entries: Iterable[bytes]) -> tuple[int, bytes]:
         """Append entries in order; the new size and root."""
@@ -150,7 +152,22 @@ class TileTree:
         tile = cache.get((level, number), b"")
         if len(tile) < last * HASH_BYTES:
             tile = cache[level, number] = self._tile(level, number, last, whole=True)
-        return self._fold(tile[first * HASH_BYTES : last * HASH_BYTES])
+        return self._node(level, number, first, last, tile)
+
+    def _node(self, level: int, number: int, first: int, last: int, tile: bytes) -> bytes:
+        """Root over the hashes ``[first, last)`` of a tile; a complete subtree never changes, so it is remembered."""
+        if last - first == 1:
+            return tile[first * HASH_BYTES : last * HASH_BYTES]
+        place = (level, number, first, last)
+        if (known := self._nodes.get(place)) is not None:
+            return known
+        if len(self._nodes) >= NODES_MAX:
+            self._nodes.clear()
+        middle = (first + last) // 2
+        left = self._node(level, number, first, middle, tile)
+        found = self.hasher(b"\x01" + left + self._node(level, number, middle, last, tile))
+        self._nodes[place] = found
+        return found
 
     def _fold(self, data: bytes) -> bytes:
         """Root over the hashes of a complete subtree; their number is a power of two."""

@@ -9,7 +9,16 @@ Source: sealing specification §8 (evidence package), §13.
 from collections.abc import Callable
 from pathlib import Path
 
-from sealbid import jcs, signatures, verify_auction, verify_award, verify_bids, verify_log, verify_opening
+from sealbid import (
+    jcs,
+    signatures,
+    verify_auction,
+    verify_award,
+    verify_bids,
+    verify_contract,
+    verify_log,
+    verify_opening,
+)
 from sealbid.case import Case, Report, read_case
 from sealbid.errors import SealError
 from sealbid.evidence import MANIFEST, SIGNATURE, SIGNATURE_TYPE, Evidence
@@ -21,9 +30,11 @@ GROUPS: tuple[tuple[str, Callable[[Case, Report], None]], ...] = (
     ("policy and custodians", verify_bids.check_policy),
     ("bids and closing", verify_bids.check_bids),
     ("opening", verify_opening.check_opening),
+    ("lost keys", verify_bids.check_lost_keys),
     ("draws", verify_award.check_draws),
     ("auctions", verify_auction.check_auctions),
     ("award", verify_award.check_award),
+    ("contracts", verify_contract.check_contracts),
     ("receipts and documents", verify_bids.check_receipts_and_documents),
 )
 
@@ -79,7 +90,7 @@ def _require_platform_signature(case: Case) -> str:
     # A chain would be bytes that no signature covers, in a file where no byte may be free.
     if signature.chain or signature.alg is Algorithm.WEBAUTHN:
         raise SealError("signature_format", "the platform signs with a plain key and without a chain")
-    for key in case.platform_keys():
+    for key in case.platform_keys:
         if signatures.kid_of(key) == signature.kid:
             signatures.verify(signature, SIGNATURE_TYPE, case.manifest, key)
             return f"key {signature.kid}, announced in the log"

@@ -15,7 +15,9 @@ from sealbid import jcs
 from sealbid.case import Case, Report
 from sealbid.errors import SealError
 from sealbid.octets import label, unb64
-from sealbid.records import Json, RecordType
+from sealbid.receipts import require_commit_signature
+from sealbid.records import Json, RecordType, parse_ts
+from sealbid.verify_slips import require_slips
 
 ENDED = "bidding.auction.ended"
 METHOD = "auction"
@@ -70,7 +72,42 @@ def _require_journal(case: Case, record: Json) -> str:
         raise SealError("auction_chain", "the journal has another length or result")
     anchors = _require_anchors(case, chain)
     _require_terms(case, journal)
-    return f"lot {journal['lot']}: {len(chain) - 1} events, {anchors} anchors, {body['result']['outcome']}"
+    slips = require_slips(journal)
+    _require_closings(case, journal, chain)
+    return f"lot {journal['lot']}: {len(chain) - 1} events, {anchors} anchors, {body['result']['outcome']}, {slips}"
+
+
+def _require_closings(case: Case, journal: Json, chain: list[bytes]) -> None:
+    """Every slip of the journal was committed before its part was closed, and released only after it, by custodians."""
+    mine = [
+        (i, r) for i, r in case.of_type(RecordType.SLIP_CLOSE) if r["body"]["auction"] == journal["auction"]
+    ]
+    commits = {r["body"]["bid"]: (i, r) for i, r in case.of_type(RecordType.SLIP_COMMIT)}
+    listed: dict[str, int] = {}
+    for index, record in mine:
+        body = record["body"]
+        if body["upto"] >= len(chain) or chain[body["upto"]].hex() != body["chain"]:
+            raise SealError("slip_close", f"the closing at leaf {index} names another journal")
+        for one in (*body["bids"], *body["late"]):
+            listed[one["bid"]] = index
+        for at, release in case.of_type(RecordType.SHARE_RELEASE, part=body["part"]):
+            seats = {c.org for c in case.policy.custodians if c.x == release["body"]["x"]}
+            if at < index or release["body"]["close"] != index or not seats:
+                raise SealError("slip_release", f"the release at leaf {at} is about another closing")
+            case.require_signed_by(release, seats.pop(), parse_ts(release["ts"]))
+    for one in journal.get("slips", []):
+        at, commit = commits.get(one["bid"], (-1, None))
+        close = listed.get(one["bid"])
+        if commit is None or close is None or not at < close:
+            raise SealError("slip_commit", f"slip {one['bid'][:8]}… was not committed before its closing")
+        require_commit_signature(commit)
+        part = commit["body"]["parts"][0]
+        if (part["root"], commit["body"]["auction"]) != (one["root"], journal["auction"]):
+            raise SealError("slip_commit", f"slip {one['bid'][:8]}… is not the committed one")
+    if stray := sorted(
+        bid for bid, index in listed.items() if bid not in {o["bid"] for o in journal.get("slips", [])}
+    ):
+        raise SealError("slip_close", f"slip {stray[0][:8]}… was closed, but the journal does not show it")
 
 
 def _require_anchors(case: Case, chain: list[bytes]) -> int:

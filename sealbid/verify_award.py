@@ -16,14 +16,21 @@ from sealbid.recompute import recompute
 from sealbid.records import Json, RecordType
 from sealbid.verify_opening import PUBLIC_PART
 
+EXPERTS = "experts"
+EXPERTS_DRAWN = "evaluation.experts.drawn"
+POOL_FROZEN = "evaluation.pool.frozen"
+POOL_ENLARGED = "evaluation.pool.enlarged"
+
 
 def check_draws(case: Case, report: Report) -> None:
     """Every published draw comes out the same from the bidders' own numbers."""
     for index, record in case.of_type(RecordType.DRAW_RESULT):
-        if "root" in record["body"]:
-            report.check(f"draw at leaf {index}", partial(_require_draw, case, record))
-        else:
+        if "root" not in record["body"]:
             report.note(f"draw at leaf {index}", "confidential, only its digest is public")
+        elif record["body"].get("fact") == EXPERTS_DRAWN:
+            report.check(f"draw of experts at leaf {index}", partial(_require_experts, case, index, record))
+        else:
+            report.check(f"draw at leaf {index}", partial(_require_draw, case, record))
 
 
 def lottery_numbers(case: Case) -> tuple[bytes, ...]:
@@ -60,6 +67,45 @@ def _require_draw(case: Case, record: Json) -> str:
     return f"{body['kind']} {body['draw']}: {', '.join(picked)}"
 
 
+def _require_experts(case: Case, index: int, record: Json) -> str:
+    """Experts come from a list that was frozen before the closing, in the order of the bidders' own numbers.
+
+    The first draw takes the whole pool. A further one takes those places of the frozen reserve that the record before
+    it names, none of them twice.
+    """
+    body = record["body"]
+    panel, name = body["panel"], body["draw"]
+    close, _ = case.one(RecordType.TENDER_CLOSE)
+    frozen, pool = case.one(RecordType.DRAW_COMMIT, fact=POOL_FROZEN, panel=panel)
+    if not frozen < close < index:
+        raise SealError("draw_frozen", "the candidates were not fixed before the closing")
+    opened = case.of_type(RecordType.DRAW_COMMIT, fact=POOL_ENLARGED, panel=panel)
+    if name == EXPERTS:
+        candidates = [str(place) for place in range(pool["body"]["count"])]
+    else:
+        at, enlarged = case.one(RecordType.DRAW_COMMIT, fact=POOL_ENLARGED, panel=panel, draw=name)
+        place = [one for one, _ in opened].index(at)
+        if name != f"{EXPERTS}-{place + 2}" or at > index:
+            raise SealError("draw_frozen", "the reserve was opened out of turn")
+        candidates = list(enlarged["body"]["candidates"])
+        earlier = {one for _, other in opened[:place] for one in other["body"]["candidates"]}
+        known = {str(number) for number in range(pool["body"]["reserve_count"])}
+        if len(set(candidates)) != len(candidates) or not set(candidates) <= known - earlier:
+            raise SealError("draw_frozen", "the candidates are not those left in the frozen reserve")
+    case.one(RecordType.DRAW_RESULT, fact=EXPERTS_DRAWN, panel=panel, draw=name)
+    if body["size"] != close + 1:
+        raise SealError("draw_root", "a draw takes the root of the tree right behind the closing")
+    drawn = draw.Draw(EXPERTS, case.tender, name, bytes.fromhex(body["root"]), lottery_numbers(case))
+    if drawn.seed().hex() != body["seed"] or body["count"] != len(candidates):
+        raise SealError("draw_seed", "the seed is not the one of these numbers")
+    private = case.private(index)
+    if private is None:
+        return f"{name} of {len(candidates)}, seed recomputed; the order is not disclosed yet"
+    if list(private["order"]) != draw.select(drawn.stream(), candidates, len(candidates)):
+        raise SealError("draw_result", "the numbers give another order")
+    return f"{name} of {len(candidates)}, order recomputed"
+
+
 def check_award(case: Case, report: Report) -> None:
     """The award's inputs are the opened bids, and its results follow from them."""
     awards = case.of_type(RecordType.AWARD)
@@ -81,6 +127,8 @@ def check_award(case: Case, report: Report) -> None:
         report.check(f"{name}: scores are those of the sheets", partial(_require_sheets, case, lot))
         report.check(f"{name}: parameters are those drawn", partial(_require_drawn, case, lot))
         report.check(f"{name}: ranking recomputed", partial(_require_results, lot))
+        if "blind" in lot:
+            report.check(f"{name}: codes of the bids", partial(_require_codes, case, lot))
 
 
 def _require_bound(case: Case) -> Json:
@@ -148,6 +196,21 @@ def _require_drawn(case: Case, lot: Json) -> str:
         if params.get(item["param"]) != record["body"]["picked"][0]:
             raise SealError("award_drawn", f"{item['param']} is not what was drawn")
     return ", ".join(f"{item['param']} = {params[item['param']]}" for item in lot.get("drawn", [])) or "none"
+
+
+def _require_codes(case: Case, lot: Json) -> str:
+    """The panel's codes come from a secret that the log committed to before the first bid."""
+    secret = bytes.fromhex(lot["blind"])
+    digest = hashlib.sha256(secret).hexdigest()
+    found = case.of_type(RecordType.DRAW_COMMIT, blind=digest)
+    commits = [index for index, _ in case.of_type(RecordType.BID_COMMIT)]
+    if not found or (commits and found[0][0] > min(commits)):
+        raise SealError("codes_secret", "no record before the first bid commits to this secret")
+    opened = sorted({bid for bid, part in case.opened if part == PUBLIC_PART})
+    codes = draw.blind_codes(secret, opened)
+    if lot["codes"] != {bid["bid"]: codes[bid["bid"]] for bid in lot["bids"]}:
+        raise SealError("codes_order", "the codes are not those of the secret")
+    return f"{len(lot['codes'])} codes, committed at leaf {found[0][0]}"
 
 
 def _require_results(lot: Json) -> str:

@@ -6,14 +6,13 @@ Source: sealing specification §4, §6, §8 step 1; threats T2, T4, T6, T11, T14
 import hashlib
 from functools import partial
 
-from sealbid import receipts, signatures
+from sealbid import receipts, signatures, signoff
+from sealbid.bundle import Manifest
 from sealbid.case import Case, Report
 from sealbid.errors import SealError
 from sealbid.evidence import TRUST
-from sealbid.octets import unb64
 from sealbid.policy import Policy, fingerprint, require_sound_policy
 from sealbid.records import Json, RecordType, parse_ts
-from sealbid.signatures import SignatureObject
 
 TERMINATED = "trading.tender.terminated"
 
@@ -24,18 +23,9 @@ def check_policy(case: Case, report: Report) -> None:
     report.check("custodians, threshold and rule SP-1", lambda: _require_sound(case))
 
 
-def policies(case: Case) -> dict[str, tuple[int, Policy]]:
-    """Hex digest → (index, policy) of every logged policy."""
-    found = {}
-    for index, record in case.of_type(RecordType.POLICY):
-        policy = Policy.from_json(record["body"])
-        found[policy.digest.hex()] = (index, policy)
-    return found
-
-
 def _require_policy_chain(case: Case) -> str:
     before = ""
-    for digest, (index, policy) in policies(case).items():
+    for digest, (index, policy) in case.policies.items():
         if policy.prev != before or policy.tender != case.tender:
             raise SealError("policy_chain", f"the policy at leaf {index} does not follow its predecessor")
         before = digest
@@ -44,13 +34,13 @@ def _require_policy_chain(case: Case) -> str:
     if case.policy.witness and case.evidence.read(TRUST) != case.policy.witness.encode():
         raise SealError("policy_witness", "trust.txt is not the one the policy names")
     for _, notice in case.of_type(RecordType.NOTICE):
-        if (notice["body"].get("policy") or before) not in policies(case):
+        if (notice["body"].get("policy") or before) not in case.policies:
             raise SealError("policy_notice", "the notice prints another policy digest")
     return f"P = {fingerprint(case.policy.digest)}"
 
 
 def _require_sound(case: Case) -> str:
-    for index, policy in policies(case).values():
+    for index, policy in case.policies.values():
         require_sound_policy(
             policy,
             tenderer=case.keys["tenderer"],
@@ -84,14 +74,14 @@ def commit_of(case: Case, bid: object) -> tuple[int, Json]:
 
 def policy_of(case: Case, commit: Json) -> Policy:
     """The policy a commit was made under."""
-    return policies(case)[commit["body"]["policy"]][1]
+    return case.policies[commit["body"]["policy"]][1]
 
 
 def _require_commit(case: Case, index: int, record: Json) -> str:
     body = record["body"]
     receipts.require_commit_signature(record)
     commit_of(case, body["bid"])
-    known = policies(case).get(body["policy"])
+    known = case.policies.get(body["policy"])
     if known is None or known[0] > index or body["tender"] != case.tender:
         raise SealError("commit_policy", "the bid was committed under no policy logged before it")
     if [part["part"] for part in body["parts"]] != list(known[1].parts):
@@ -110,18 +100,52 @@ def _require_complete(case: Case, index: int, record: Json) -> str:
 
 
 def _require_withdraw(case: Case, index: int, record: Json) -> str:
+    """The bid that leaves signed that off with its own key, or its organisation did and says that the key is lost."""
     body = record["body"]
     at, commit = commit_of(case, body["bid"])
     if body["commit_leaf"] != at or at >= index:
         raise SealError("withdraw_leaf", "the withdrawal names another commit")
+    trust, own = case.actors(parse_ts(record["ts"])), "by its own key"
     if "replaced_by" in body:
         by, newer = commit_of(case, body["replaced_by"])
         if newer["body"]["replaces"] != body["bid"] or not at < by < index:
             raise SealError("withdraw_replaced", "the newer bid does not say that it replaces this one")
-        return f"bid {body['bid'][:8]}…, replaced by {body['replaced_by'][:8]}…, on the newer bid's word"
-    key = signatures.ed25519_spki(unb64(commit["body"]["bk"], 32))
-    signatures.verify(SignatureObject.from_json(record.get("sig")), "bid-withdraw", body, key)
-    return f"bid {body['bid'][:8]}…, by its own key"
+        arrived, _ = case.one(RecordType.BID_COMPLETE, bid=body["replaced_by"])
+        if arrived > index:
+            raise SealError("withdraw_replaced", "the newer bid had not arrived when this one left")
+        org = signoff.require_replacement(
+            body.get("statement"), older=commit["body"], newer=newer["body"], trust=trust
+        )
+        how = f"OLD KEY LOST, on the signature of {org}" if org else own
+        return f"bid {body['bid'][:8]}…, replaced by {body['replaced_by'][:8]}…, {how}"
+    org = signoff.require_signed(
+        signoff.WITHDRAW, body, record.get("sig"), bk=commit["body"]["bk"], trust=trust
+    )
+    return f"bid {body['bid'][:8]}…, {f'OLD KEY LOST, on the signature of {org}' if org else own}"
+
+
+def check_lost_keys(case: Case, report: Report) -> None:
+    """Where a lost key was stood in for, the newer bid must open to the very organisation that signed; and all see it."""
+    for index, record in case.of_type(RecordType.BID_WITHDRAW):
+        body = record["body"]
+        said = body["statement"]["body"] if "replaced_by" in body else body
+        if not (org := signoff.lost_by(said)):
+            continue
+        report.note(
+            f"withdrawal at leaf {index}",
+            f"the old key was reported lost; {org} signed instead, and only that bidder can deny it",
+        )
+        if opened := [m for (bid, _), m in case.opened.items() if bid == body.get("replaced_by")]:
+            report.check(
+                f"replacement at leaf {index} is its own signer's",
+                partial(_require_same_bidder, opened[0], org),
+            )
+
+
+def _require_same_bidder(manifest: Manifest, org: str) -> str:
+    if manifest.bidder_uscc != org:
+        raise SealError("replace_org", f"the newer bid is {manifest.bidder_uscc}'s, but {org} signed")
+    return manifest.bidder_name
 
 
 def _require_ack(case: Case, record: Json) -> str:
@@ -201,7 +225,7 @@ def check_receipts_and_documents(case: Case, report: Report) -> None:
 
 def _require_receipt(case: Case, name: str) -> str:
     receipt = receipts.parse_receipt(case.evidence.read(name))
-    key = next((k for k in case.platform_keys() if signatures.kid_of(k) == receipt.sig.kid), None)
+    key = next((k for k in case.platform_keys if signatures.kid_of(k) == receipt.sig.kid), None)
     if key is None:
         raise SealError("signer_unknown", "the receipt is signed by no key the log announced")
     standing = receipts.verify_receipt(receipt, platform_key=key, policy=case.trust)

@@ -12,7 +12,7 @@ from sealbid.errors import SealError
 from sealbid.evidence import CONSISTENCY, proof_name
 from sealbid.note import Note
 from sealbid.octets import unb64
-from sealbid.records import Json, RecordType, entry_of, parse_ts
+from sealbid.records import Json, RecordType, parse_ts
 from sealbid.signatures import SignatureObject, kid_of, verify
 from sealbid.tlog import Checkpoint, Cosigned, TlogProof, interval_of
 
@@ -56,7 +56,7 @@ def _require_leaf(case: Case, index: int) -> str:
         raise SealError("proof_shape", "the proof is about another leaf")
     cosigned = case.judge(proof.note)
     record = case.records[index]
-    proof.verify_in(entry_of(record), cosigned.checkpoint)
+    proof.verify_in(case.entries[index], cosigned.checkpoint)
     _require_platform_hand(case, record)
     return _describe(cosigned)
 
@@ -66,7 +66,7 @@ def _require_platform_hand(case: Case, record: Json) -> None:
     if "sig" not in record:
         return
     signature = SignatureObject.from_json(record["sig"])
-    for key in case.platform_keys():
+    for key in case.platform_keys:
         if kid_of(key) == signature.kid:
             verify(signature, record["t"], record["body"], key)
 
@@ -115,7 +115,14 @@ def _require_order(case: Case) -> str:
         return [index for t in types for index, _ in case.of_type(t)]
 
     policies, commits = places(RecordType.POLICY), places(RecordType.BID_COMMIT)
-    closes, releases = places(RecordType.TENDER_CLOSE), places(RecordType.SHARE_RELEASE)
+    closes, slips = places(RecordType.TENDER_CLOSE), frozenset(places(RecordType.SLIP_CLOSE))
+    releases = []
+    for index, record in case.of_type(RecordType.SHARE_RELEASE):
+        close = record["body"].get("close")
+        if close not in slips:
+            releases.append(index)
+        elif index < close:
+            raise SealError("order", "a share was released before the closing of its part")
     opens = places(RecordType.BID_OPEN)
     if not policies or (commits and min(policies) > min(commits)):
         raise SealError("order", "a bid was committed before any policy was logged")

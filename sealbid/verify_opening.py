@@ -16,7 +16,7 @@ from sealbid.evidence import container_name, secret_name
 from sealbid.octets import unb64
 from sealbid.records import Json, RecordType, parse_ts
 from sealbid.suites import suite_named
-from sealbid.verify_bids import commit_of, policies, policy_of
+from sealbid.verify_bids import commit_of, policy_of
 
 PUBLIC_PART = "price"
 PLAIN_BYTES_MAX = 64 << 20
@@ -97,7 +97,7 @@ def _require_release(case: Case, close: int, index: int, record: Json) -> str:
 
 def _require_custodian(case: Case, record: Json) -> str:
     """The organization that signed, if it holds the stated seat in the policy or one of its predecessors."""
-    orgs = {c.org for _, p in policies(case).values() for c in p.custodians if c.x == record["body"]["x"]}
+    orgs = {c.org for _, p in case.policies.values() for c in p.custodians if c.x == record["body"]["x"]}
     problem = SealError("custodian_unknown", f"No policy has a seat {record['body']['x']}.")
     for org in sorted(orgs):
         try:

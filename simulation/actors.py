@@ -20,6 +20,7 @@ from simulation import deal as moves
 from simulation import names
 from simulation.affair import Affair
 from simulation.bidders import bidder, late_bidder, secret_holder
+from simulation.contracting import contract_step, filing
 from simulation.panelists import panel_life
 from simulation.plans import Plan
 from simulation.world import Player
@@ -33,7 +34,7 @@ _OVER = ("bids_closed", "tender_terminated", "already_answered")
 
 
 def buyer(year: Year, player: Player, plan: Plan) -> Life:
-    """A buyer with a need: from the draft to the award letter, or to a failed or ended tender."""
+    """A buyer with a need: from the draft to the contract, or to a failed or ended tender."""
     affair = _draft(year, player, plan)
     yield year.soon(5, 60)
     _publish(year, affair)
@@ -65,12 +66,16 @@ def buyer(year: Year, player: Player, plan: Plan) -> Life:
     for lot in affair.tender(year).lots:
         year.count(f"lot {lot.stage}{' ' + lot.failed_for if lot.failed_for else ''}")
     year.tell(f"ended: {ended}", affair.deal)
-    if affair.plan.regime == "GP" and affair.lots(year, Stage.AWARDED):
-        yield year.soon(600, 3000)  # challenges may still come
+    while affair.living(year) or affair.lots(year, Stage.AWARDED):
+        yield year.soon(600, 3000)  # challenges may still come; then the contract is made, step by step
         while affair.living(year):
             for lot in affair.lots(year, Stage.EVALUATION, Stage.STANDSTILL):
                 _decide(year, affair, lot)
             yield year.soon(60, 600)
+        for lot in affair.lots(year, Stage.AWARDED):
+            contract_step(year, affair, lot)
+    if affair.plan.regime == "GP":
+        year.live(filing(year, affair))
 
 
 def _draft(year: Year, player: Player, plan: Plan) -> Affair:
@@ -481,7 +486,19 @@ def _decide(year: Year, affair: Affair, lot: Lot) -> None:
 
 
 def _award(year: Year, affair: Affair, lot: Lot, report: EvaluationReport, must_refuse: str = "") -> None:
-    candidates = report.body["candidates"]
+    with year.world.read() as session:
+        gone = {one.bid for one in trading.lapses_of(session, lot.id)}
+    candidates = [one for one in report.body["candidates"] if one["bid"] not in gone]
+    if not candidates:
+        year.ask(
+            affair.deal.buyer,
+            f"gives lot {lot.number} up",
+            lambda work: trading.give_up_lot(work, lot.id, "候选人均未签订合同"),
+            deal=affair.deal,
+            known=("wrong_stage",),
+            refused=_STILL,
+        )
+        return
     winner, passed = candidates[0]["bid"], {}
     if len(candidates) > 1 and candidates[0]["rank"] < candidates[1]["rank"]:
         if affair.plan.pass_over:

@@ -6,7 +6,7 @@ import io
 from datetime import timedelta
 from decimal import Decimal
 
-from bidding.actions import releasing, submission
+from bidding.actions import delivery, releasing, submission
 from kernel.money import Money
 from sealbid import container, signatures
 from simulation import coins
@@ -32,8 +32,9 @@ def price_for(year: Year, ceiling: Money, *, low: bool = False, above: bool = Fa
 def seal(
     year: Year, affair: Affair, player: Player, lot: int, price: Money, replaces: str = ""
 ) -> SealedOffer:
-    """Seal on the bidder's own machine, under the policy in force now."""
+    """Seal on the bidder's own machine, under the policy in force now. Some have lost the key of the bid they replace."""
     affair.refresh_policy(year)
+    key_lost = replaces != "" and year.dice.random() < 0.25
     claims = ["small"] if year.dice.random() < 0.3 else []
     items = {"claims": claims, "period_months": year.dice.randint(11, 16)}
     papers = [("技术方案.pdf", "application/pdf", year.world.entropy(year.dice.randint(200, 9000)))]
@@ -44,6 +45,7 @@ def seal(
             player,
             Offer(lot=lot, price=price, items=items, files=papers),
             replaces=replaces,
+            key_lost=key_lost,
         )
 
 
@@ -53,7 +55,9 @@ def commit(year: Year, affair: Affair, player: Player, sealed: SealedOffer, *, m
 
     def request() -> str:
         with year.world.begin(player) as work:
-            return submission.commit_bid(work, deal.tender_id, sealed.body, sealed.sig, sealed.hashes).code
+            return submission.commit_bid(
+                work, deal.tender_id, sealed.body, sealed.sig, sealed.hashes, replace=sealed.replace
+            ).code
 
     refused = (*CLOSED, "lot_not_open", "bid_replaces", "bid_second")
     what = f"{player.org_name} commits {sealed.code[:8]}"
@@ -78,7 +82,7 @@ def deliver(
         for number, block in numbered[1:] if leave_out else numbered:
 
             def request(part: str = part, number: int = number, block: bytes = block) -> int:
-                return submission.put_blocks(year.world.platform, actor, sealed.code, part, number, [block])
+                return delivery.put_blocks(year.world.platform, actor, sealed.code, part, number, [block])
 
             what = f"{player.org_name} sends {part} {number} of {sealed.code[:8]}"
             missing = year.call(

@@ -73,19 +73,19 @@ def offer(world: World, deal: Deal, rival: Player, lot: int, ceiling: Money, tur
     if rival in ring:
         place = (ring.index(rival) - turn) % SIZE
         share, hand = 9730 + STEP * place, HAND if place < 2 else ""
-        bill = _bill(
+        priced = bill(
             random.Random(f"{deal.code} {lot} one hand"), 1 + 0.0123 * place, scaled=place < 3, own=dice
         )
-        text = _prose(random.Random(f"{deal.code} {lot} one text") if hand else dice)
+        text = prose(random.Random(f"{deal.code} {lot} one text") if hand else dice)
         text += "。".join(SLIPS) if hand else ""
     else:
         share, hand = dice.randint(8900, 9600), ""
-        bill, text = _bill(dice, 1.0, scaled=False, own=dice), _prose(dice)
+        priced, text = bill(dice, 1.0, scaled=False, own=dice), prose(dice)
     author = hand or f"{rival.name}-{dice.randint(10, 99)}"
     files = [
         ("技术投标文件.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
          word_file(f"{FORM}\n{text}", author)),
-        ("已标价工程量清单.csv", "text/csv", bill),
+        ("已标价工程量清单.csv", "text/csv", priced),
     ]  # fmt: skip
     price = Money(ceiling.minor * share // 10_000 // 100 * 100)
     return Offer(lot=lot, price=price, items={"period_months": "14", "claims": []}, files=files)
@@ -110,7 +110,7 @@ def bring_bonds(world: World, deal: Deal, rivals: Sequence[Player]) -> int:
         return import_traces(work, "bond", f"bonds-{deal.code}.csv", out.getvalue().encode()).taken
 
 
-def _prose(dice: random.Random) -> str:
+def prose(dice: random.Random) -> str:
     """Sixty sentences of a technical bid, in words the trade uses."""
     return "".join(
         f"{dice.choice(SUBJECTS)}阶段{dice.choice(VERBS)}，{dice.choice(SUBJECTS)}第{dice.randint(2, 40)}段{dice.choice(CHECKS)}，"
@@ -119,7 +119,7 @@ def _prose(dice: random.Random) -> str:
     )
 
 
-def _bill(shared: random.Random, factor: float, *, scaled: bool, own: random.Random) -> bytes:
+def bill(shared: random.Random, factor: float, *, scaled: bool, own: random.Random) -> bytes:
     """A priced bill; ``scaled`` ones are the shared prices times a factor, others are priced line by line."""
     out = io.StringIO()
     table = csv.writer(out)

@@ -36,7 +36,7 @@ import sqlalchemy as sa
 import structlog
 
 from app import create_app
-from bidding.actions import closing, custody, releasing, submission, unsealing
+from bidding.actions import closing, custody, delivery, releasing, submission, unsealing
 from bidding.models import Bid, OpenedPart
 from bidding.rules.states import BidState, OpeningState
 from kernel import timekeeper
@@ -206,7 +206,7 @@ def _submit(
     ack("commit", sealed.code)
     for part, data in sealed.parts.items():
         for number, block in enumerate(container.blocks_of(io.BytesIO(data))):
-            submission.put_blocks(stage.platform, actor, sealed.code, part, number, [block])
+            delivery.put_blocks(stage.platform, actor, sealed.code, part, number, [block])
             ack("block", sealed.code, part, str(number))
     with world.begin(player) as work:
         submission.complete_bid(work, sealed.code)
@@ -462,7 +462,7 @@ def _blocks_lost(stage: Stage, case: Case) -> list[str]:
         if ack[0] == "block":
             _, code, part, number = ack
             blocks = list(container.blocks_of(io.BytesIO(given[code].parts[part])))
-            stored = stage.platform.outside.blobs.get(submission.block_key(code, part, int(number)))
+            stored = stage.platform.outside.blobs.get(delivery.block_key(code, part, int(number)))
             if stored != blocks[int(number)]:
                 found.append(f"acknowledged block {number} of {part} {code} is lost")
     return found

@@ -12,20 +12,22 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bidding.actions import closing, custody, releasing, submission, unsealing
-from bidding.models import Bid, Seat
+from bidding.actions import closing, custody, delivery, releasing, submission, unsealing
+from bidding.models import Seat
 from evaluation.actions import awards, panels, reports, review, scoring
 from evaluation.models import Panelist
 from evaluation.rules.panel import Seat as PanelSeat
 from evaluation.rules.scoring import needs_reason
 from kernel.money import Money
-from sealbid import bundle, container, records, signatures
-from sealbid.envelope import unwrap_share
+from sealbid import bundle, container, records, signatures, signoff
+from sealbid.envelope import Header, unwrap_share
 from sealbid.octets import b64
 from sealbid.policy import Policy, sign_custodian_key
+from sealbid.signatures import PrivateKey
 from sealbid.suites import suite_named
 from simulation.world import Player, World
 from trading import actions as trading
+from trading.actions.contracts import ContractDraft
 from trading.actions.drafting import Draft, FileDraft, LotDraft
 from trading.models import Tender
 
@@ -131,6 +133,7 @@ def draft_deal(
     terms: Mapping[str, Any] | None = None,
     district: str = "向阳区",
     document: bytes = b"",
+    procedure: str = "open",
 ) -> Deal:
     """A buyer registers a project and drafts a tender with its lots and documents."""
     now = world.now
@@ -163,6 +166,7 @@ def draft_deal(
                 documents_from_at=now,
                 documents_until_at=now + timedelta(days=min(17, days - 2)),
                 bids_close_at=(now + timedelta(days=days)).replace(second=0, microsecond=0),
+                procedure=procedure,
             ),
         )
         for number, ceiling in enumerate(ceilings, start=1):
@@ -243,10 +247,17 @@ class SealedOffer:
     hashes: dict[str, bytes]
     parts: dict[str, bytes]
     bk: Ed25519PrivateKey
+    replace: dict[str, Any] | None = None
 
 
-def seal_offer(world: World, deal: Deal, bidder: Player, offer: Offer, *, replaces: str = "") -> SealedOffer:
-    """Seal both parts with the protocol's own code; secrets stay with the bidder."""
+def seal_offer(
+    world: World, deal: Deal, bidder: Player, offer: Offer, *, replaces: str = "", key_lost: bool = False
+) -> SealedOffer:
+    """Seal both parts with the protocol's own code; secrets stay with the bidder.
+
+    Args:
+        replaces: an older bid of his, whose key signs it off; his organisation's does where he has ``key_lost``.
+    """
     assert deal.policy is not None
     entropy = world.entropy
     bk = Ed25519PrivateKey.from_private_bytes(entropy(32))
@@ -293,17 +304,33 @@ def seal_offer(world: World, deal: Deal, bidder: Player, offer: Offer, *, replac
         "replaces": replaces,
     }
     sig = signatures.sign("bid-commit", body, bk).to_json()
-    return SealedOffer(bid.hex(), body, sig, hashes, parts, bk)
+    replace = None
+    if replaces:
+        replace = (
+            signed_off(body, bidder.key, bidder.uscc) if key_lost else signed_off(body, deal.keys[replaces])
+        )
+    return SealedOffer(bid.hex(), body, sig, hashes, parts, bk, replace)
+
+
+def signed_off(commit: dict[str, Any], key: PrivateKey, lost_by: str = "") -> dict[str, Any]:
+    """The older bid's key, or an organisation in its place, consents to this very commitment."""
+    return signoff.signed(
+        signoff.REPLACE,
+        signoff.replacement(commit, lost_by=lost_by),
+        lambda kind, body: signatures.sign(kind, body, key).to_json(),
+    )
 
 
 def submit(world: World, deal: Deal, bidder: Player, sealed: SealedOffer) -> str:
     """Commit, deliver every block, complete."""
     with world.begin(bidder) as work:
-        submission.commit_bid(work, deal.tender_id, sealed.body, sealed.sig, sealed.hashes)
+        submission.commit_bid(
+            work, deal.tender_id, sealed.body, sealed.sig, sealed.hashes, replace=sealed.replace
+        )
     actor = world.actor(bidder)
     for part, data in sealed.parts.items():
         blocks = list(container.blocks_of(io.BytesIO(data)))
-        submission.put_blocks(world.platform, actor, sealed.code, part, 0, blocks)
+        delivery.put_blocks(world.platform, actor, sealed.code, part, 0, blocks)
     with world.begin(bidder) as work:
         submission.complete_bid(work, sealed.code)
     deal.bids[sealed.code], deal.keys[sealed.code] = bidder, sealed.bk
@@ -347,35 +374,38 @@ def release(world: World, deal: Deal, seats: Sequence[int]) -> bool:
         for part in one.parts
     }
     for x in seats:
-        keeper = keeper_of(world, deal, rows[x])
         for part in tender.terms["parts"]:
-            content = {
-                "shares": [
-                    {
-                        "bid": one.code,
-                        "share": b64(_share(headers[one.code, part], x, world.seeds[deal.code, x], one)),
-                    }
-                    for one in bids
-                ]
-            }
-            salt = world.entropy(32)
-            body = {
-                "tender": deal.code,
-                "part": part,
-                "close": opening.close_index,
-                "x": x,
-                "bad": [],
-                "d": records.private_digest(content, salt),
-            }
-            with world.begin(keeper) as work:
-                releasing.promise_release(work, deal.tender_id, body, keeper.sign("share-release", body))
-            with world.begin(keeper) as work:
-                releasing.disclose_release(work, deal.tender_id, part, x, content, salt)
+            locked = [(one.code, headers[one.code, part], one.policy) for one in bids]
+            release_part(world, deal, rows[x], part, opening.close_index, locked)
     return unsealing.open_bids(world.platform, deal.tender_id)
 
 
-def _share(header: Any, x: int, seed: bytes, one: Bid) -> bytes:
-    return unwrap_share(header, x, seed, bytes.fromhex(one.policy))
+def release_part(
+    world: World, deal: Deal, seat: Seat, part: str, close: int, locked: Sequence[tuple[str, Header, str]]
+) -> None:
+    """One custodian promises and discloses his shares of a closed part.
+
+    Args:
+        close: leaf of the closing. locked: code, header and policy (hex) of every bid or slip it lists.
+    """
+    keeper, seed = keeper_of(world, deal, seat), world.seeds[deal.code, seat.x]
+    shares = [
+        {"bid": code, "share": b64(unwrap_share(header, seat.x, seed, bytes.fromhex(policy)))}
+        for code, header, policy in locked
+    ]
+    content, salt = {"shares": shares}, world.entropy(32)
+    body = {
+        "tender": deal.code,
+        "part": part,
+        "close": close,
+        "x": seat.x,
+        "bad": [],
+        "d": records.private_digest(content, salt),
+    }
+    with world.begin(keeper) as work:
+        releasing.promise_release(work, deal.tender_id, body, keeper.sign("share-release", body))
+    with world.begin(keeper) as work:
+        releasing.disclose_release(work, deal.tender_id, part, seat.x, content, salt)
 
 
 def seat_panel(world: World, deal: Deal, *, refuse: int = 0) -> None:
@@ -504,6 +534,26 @@ def confirm(world: World, deal: Deal) -> None:
     for lot_id, winner in lots:
         with world.begin(deal.buyer) as work:
             awards.confirm_award(work, lot_id, bid=winner)
+
+
+def contract(world: World, deal: Deal) -> None:
+    """The buyer drafts the contract of every awarded lot, both parties sign, and procurement files its copy."""
+    with world.read() as session:
+        tender = session.get_one(Tender, deal.tender_id)
+        lots = [(lot.id, lot.outcome) for lot in tender.lots if lot.stage == "awarded" and lot.outcome]
+        files = tender.regime == "GP"
+    bidders = {str(one.org_id): one for one in (*world.bidders, *deal.bids.values())}
+    for lot_id, outcome in lots:
+        winner = bidders[outcome["supplier"]]
+        with world.begin(deal.buyer) as work:
+            terms = ContractDraft(supplier=winner.uscc, price=Money.from_yuan(outcome["price"]))
+            drafted = trading.draft_contract(work, lot_id, terms)
+        for player in (deal.buyer, winner):
+            with world.begin(player) as work:
+                trading.sign_contract(work, drafted.id, player.sign("contract", drafted.body))
+        if files:
+            with world.begin(deal.buyer) as work:
+                trading.file_contract(work, drafted.id, f"备〔{world.now.year}〕{drafted.number[-6:]} 号")
 
 
 def standstill_end(world: World, deal: Deal) -> Any:

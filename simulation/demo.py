@@ -21,7 +21,7 @@ from typing import TextIO
 import sqlalchemy as sa
 
 from app import create_app
-from kernel import migrate
+from kernel.batch import seldom_collected
 from kernel.clock import VirtualClock
 from kernel.database import Database
 from kernel.identity import actions as identity
@@ -34,7 +34,7 @@ from kernel.settings import Settings
 from sealbid import note
 from sealbid.custodian import CustodianState
 from sealbid.witness import StateFile, Witness, WitnessServer
-from simulation import cartel, names, sales
+from simulation import cartel, names, sales, sealed_sales
 from simulation import deal as deals
 from simulation.deal import Deal, Offer
 from simulation.world import Player, World, found_city
@@ -110,6 +110,13 @@ def witness_state(demo: Demo, number: int) -> StateFile:
 
 def fill(demo: Demo, now: datetime, out: TextIO) -> None:
     """Found the city and trade until ``now``. Interrupted, it starts over the next time."""
+    with seldom_collected():
+        _fill(demo, now, out)
+
+
+def _fill(demo: Demo, now: datetime, out: TextIO) -> None:
+    from kernel import migrate  # a city that stands already does not load what builds its tables
+
     for stale in demo.folder.glob("sunroad.db*"):
         stale.unlink()
     for stale in demo.folder.glob("witness*.json"):
@@ -203,14 +210,14 @@ class Plan:
     days: timedelta = timedelta(days=22)
     bids: int = 4
     lots: int = 1
-    until: str = "award"
+    until: str = "contract"
     question: bool = False
     objection: bool = False
     ring: bool = False
 
 
 def tell(agenda: Agenda, plan: Plan) -> Story:
-    """One deal from draft to award, or to where its plan stops."""
+    """One deal from draft to contract, or to where its plan stops."""
     world, dice = agenda.world, agenda.world.dice
     district = names.DISTRICTS[plan.number % len(names.DISTRICTS)]
     kinds = names.WORKS if plan.category == "works" else names.GOODS
@@ -241,7 +248,7 @@ def tell(agenda: Agenda, plan: Plan) -> Story:
     if plan.question:
         yield from _questions(world, deal)
     rivals = dice.sample(world.bidders[1:], plan.bids)
-    if plan.until == "award" and plan.number % 3 == 1:
+    if plan.until in ("award", "contract") and plan.number % 3 == 1:
         rivals[0] = world.bidders[0]  # the demonstration's own bidder has results to look at
     if plan.ring:
         rivals = cartel.rivals_of(world, rivals)
@@ -297,6 +304,10 @@ def _evaluate(world: World, deal: Deal, plan: Plan) -> Story:
             return
         yield deals.standstill_end(world, deal)
     deals.confirm(world, deal)
+    if plan.until == "award":
+        return
+    yield world.now + timedelta(days=4 + plan.number * 5 % 13)
+    deals.contract(world, deal)
 
 
 def _bid(world: World, deal: Deal, rival: Player, lot: int, ceiling: Money, place: int) -> None:
@@ -373,7 +384,10 @@ def _live(agenda: Agenda) -> list[Deal]:
     add(now - timedelta(days=12), 1, bids=3, until="tendering", question=True)
     add(now - timedelta(days=3), 2, bids=2, until="tendering", days=timedelta(days=24))
     add(now - timedelta(hours=5), 0, until="draft", days=timedelta(days=25))
-    for at, story in sales.told(agenda.world, now, agenda.deals):
+    told = sales.told(agenda.world, now, agenda.deals) + sealed_sales.sealed_told(
+        agenda.world, now, agenda.deals
+    )
+    for at, story in told:
         agenda.add(max(at, start), story)
     agenda.run()
     return agenda.deals

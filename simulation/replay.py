@@ -9,28 +9,32 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from kernel.ledger.audit import audit_log
+from kernel.batch import seldom_collected
 from simulation.history import BadFile, Column, History, PastAuction, parse_maps
 from simulation.replay_cohort import MIN_BIDS, Cohort, Replayed
 from simulation.replay_evidence import Package, Scribe, file_name
 from simulation.replay_house import a_house, trust_of
+from simulation.replay_houses import Houses, LogEnd, cpu_seconds, end_of, resident_bytes, shares
 from simulation.world import Player
 
 AGREES, DIFFERS, UNREADABLE = 0, 1, 2
-COHORT = 25
+COHORT = 50
+HOUSES = 2
+"""Fixed, not the number of processors: the same file gives the same logs everywhere."""
+HOUSE_LEAST = 10
+"""A house is not opened for fewer auctions than this."""
 FIELDS = (
     "auction", "date", "tender", "bids", "valid", "winner", "price", "lowest_by_rule", "winner_in_file", "verdict",
-    "ranking", "rejected", "tie", "min_bids", "leaves", "close_leaf", "close_root", "log_size", "root",
+    "ranking", "rejected", "tie", "min_bids", "log", "leaves", "close_leaf", "close_root", "log_size", "root",
     "evidence", "evidence_sha256", "evidence_checks",
 )  # fmt: skip
 VERDICTS: Mapping[str, str] = {
@@ -76,12 +80,6 @@ def ranges(places: Sequence[int]) -> str:
     return " ".join(str(a) if a == b else f"{a}-{b}" for a, b in found)
 
 
-def resident_bytes() -> int:
-    """Resident memory of this process now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
 @dataclass
 class Summary:
     """What a replay came to; ``differing`` names every auction that does not agree."""
@@ -90,14 +88,22 @@ class Summary:
     bids: int = 0
     seconds: float = 0.0
     cpu_seconds: float = 0.0
-    log_size: int = 0
-    root: str = ""
+    logs: list[LogEnd] = field(default_factory=list)
     checks: int = 0
     evidence_bytes: int = 0
-    log_findings: list[str] = field(default_factory=list)
     verdicts: Counter[str] = field(default_factory=Counter)
     differing: list[tuple[str, str, str]] = field(default_factory=list)
     memory: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def log_size(self) -> int:
+        """Leaves of all logs."""
+        return sum(log.size for log in self.logs)
+
+    @property
+    def log_findings(self) -> list[str]:
+        """What the audits found."""
+        return [f"{log.origin}: {finding}" for log in self.logs for finding in log.findings]
 
     @property
     def code(self) -> int:
@@ -114,7 +120,8 @@ def replay(
     progress: TextIO | None = None,
     seed: int = 1,
     report: TextIO | None = None,
-    helpers: int = 1,
+    helpers: int | None = None,
+    houses: int = HOUSES,
     cohort: int = COHORT,
 ) -> int:
     """Replay a file; writes ``results.csv``, ``skipped.csv``, ``trust.txt`` and ``evidence/`` below ``out``.
@@ -124,7 +131,9 @@ def replay(
         progress, report: where the bar and the summary go; stderr and stdout.
         maps: our column → the file's, from ``history.parse_maps``.
         seed: ids, keys and numbers follow from it; envelopes are fresh each time, as in a city.
-        helpers: processes that write and verify evidence beside the platform; 0 for none.
+        helpers: processes that write and verify evidence beside each house; None for one beside a single house,
+            and none beside several.
+        houses: platforms side by side, one process each; a small file gets one. See ``simulation.replay_houses``.
 
     Returns:
         0 when every winner agrees, 1 when one differs or evidence fails, 2 when the file cannot be read.
@@ -133,7 +142,14 @@ def replay(
     try:
         with History(file, maps or {}) as history:
             summary = replay_history(
-                history, out, limit=limit, progress=progress, seed=seed, helpers=helpers, cohort=cohort
+                history,
+                out,
+                limit=limit,
+                progress=progress,
+                seed=seed,
+                helpers=helpers,
+                houses=houses,
+                cohort=cohort,
             )
             _say_rows(history, out, report)
     except (BadFile, OSError) as problem:
@@ -150,7 +166,8 @@ def replay_history(
     limit: int | None = None,
     progress: TextIO,
     seed: int = 1,
-    helpers: int = 1,
+    helpers: int | None = None,
+    houses: int = HOUSES,
     cohort: int = COHORT,
 ) -> Summary:
     """Replay an opened history and write its results; see ``replay``."""
@@ -158,44 +175,80 @@ def replay_history(
     summary = Summary()
     total = min(len(history), limit) if limit is not None else len(history)
     bar = Progress(progress, total)
-    started = time.monotonic(), _cpu()
     ties = "buyer" if "winner" in history.columns else "draw"
+    houses, cohort = shares(total, houses, cohort, HOUSE_LEAST)
+    helpers = int(houses == 1) if helpers is None else helpers
+    cohorts = _chunks(history.auctions(limit), cohort)
     with (
         tempfile.TemporaryDirectory(prefix=".house-", dir=out) as folder,
-        a_house(Path(folder), seed) as world,
         (out / "results.csv").open("w", encoding="utf-8", newline="") as file,
     ):
-        (out / "trust.txt").write_text(trust_of(world))
         results = csv.DictWriter(file, FIELDS)
         results.writeheader()
-        firms: dict[str, Player] = {}
-        with Scribe(world.platform, out / "evidence", processes=helpers) as scribe:
-            for auctions in _chunks(history.auctions(limit), cohort):
-                for replayed in Cohort(world, firms, auctions, ties).walk():
-                    scribe.give(replayed)
-                for replayed, package in scribe.take(leave=2 * cohort):
-                    _write(results, summary, replayed, package)
-                summary.memory.append((summary.auctions, resident_bytes()))
-                bar.show(summary.auctions)
-            for replayed, package in scribe.take():
-                _write(results, summary, replayed, package)
-                bar.show(summary.auctions)
-        summary.seconds, summary.cpu_seconds = time.monotonic() - started[0], _cpu() - started[1]
-        bar.done()
-        audit = audit_log(world.platform)
-        summary.log_findings = audit.findings[:20]
-        head = world.sequence()
-        summary.log_size, summary.root = head.size, head.root.hex()
+
+        def write(replayed: Replayed, package: Package) -> None:
+            _write(results, summary, replayed, package)
+            bar.show(summary.auctions)
+
+        if houses == 1:
+            _in_one_house(summary, write, cohorts, out, Path(folder), seed, ties, helpers, cohort)
+        else:
+            plan = Houses(out, Path(folder), houses, seed, ties, helpers)
+            _in_houses(summary, write, cohorts, plan, cohort, total)
+    bar.done()
     return summary
 
 
-def _cpu() -> float:
-    """CPU seconds of this process and its finished helpers."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+Writing = Callable[[Replayed, Package], None]
+Cohorts = Iterator[list[PastAuction]]
 
 
-def _chunks(auctions: Any, size: int) -> Any:
+def _in_one_house(
+    summary: Summary,
+    write: Writing,
+    cohorts: Cohorts,
+    out: Path,
+    folder: Path,
+    seed: int,
+    ties: str,
+    helpers: int,
+    cohort: int,
+) -> None:
+    """Walk all cohorts in this process; evidence is made here or by helpers."""
+    started = time.monotonic(), cpu_seconds()
+    with seldom_collected(), a_house(folder, seed) as world:
+        (out / "trust.txt").write_text(trust_of(world))
+        firms: dict[str, Player] = {}
+        with Scribe(world.platform, out / "evidence", processes=helpers) as scribe:
+            for auctions in cohorts:
+                for replayed in Cohort(world, firms, auctions, ties).walk():
+                    scribe.give(replayed)
+                for replayed, package in scribe.take(leave=2 * cohort):
+                    write(replayed, package)
+                summary.memory.append((summary.auctions, resident_bytes()))
+            for replayed, package in scribe.take():
+                write(replayed, package)
+        summary.seconds, summary.cpu_seconds = time.monotonic() - started[0], cpu_seconds() - started[1]
+        summary.logs = [end_of(world)]
+
+
+def _in_houses(
+    summary: Summary, write: Writing, cohorts: Cohorts, plan: Houses, cohort: int, total: int
+) -> None:
+    """Share the cohorts out among houses, and write their results in the order of the file."""
+    started = time.monotonic(), cpu_seconds()
+    with plan as houses:
+        (plan.out / "trust.txt").write_text(houses.trust)
+        for replayed, package in houses.walk(cohorts):
+            write(replayed, package)
+            if summary.auctions % cohort == 0 or summary.auctions == total:
+                summary.memory.append((summary.auctions, houses.resident))
+        summary.seconds = time.monotonic() - started[0]
+        summary.cpu_seconds = cpu_seconds() - started[1] + houses.cpu
+        summary.logs = houses.close()
+
+
+def _chunks(auctions: Iterable[PastAuction], size: int) -> Cohorts:
     chunk: list[PastAuction] = []
     for auction in auctions:
         chunk.append(auction)
@@ -237,6 +290,7 @@ def _write(results: Any, summary: Summary, replayed: Replayed, package: Package)
             "rejected": json.dumps(replayed.rejected, ensure_ascii=False) if replayed.rejected else "",
             "tie": len(auction.lowest) if len(auction.lowest) > 1 else "",
             "min_bids": MIN_BIDS,
+            "log": replayed.log,
             "leaves": ranges(replayed.leaves),
             "close_leaf": replayed.close_leaf,
             "close_root": replayed.close_root,
@@ -271,7 +325,8 @@ def _say_summary(summary: Summary, report: TextIO, *, with_winners: bool) -> Non
     rate = summary.auctions / summary.seconds if summary.seconds else 0.0
     say(f"{summary.auctions} auctions replayed, {summary.bids} bids sealed and opened")
     say(f"{summary.seconds:.1f} s, {rate:.2f} auctions/s; {summary.cpu_seconds:.1f} CPU seconds")
-    say(f"log: {summary.log_size} leaves, root {summary.root}")
+    for log in summary.logs:
+        say(f"log {log.origin}: {log.size} leaves, root {log.root}")
     say(f"evidence: {summary.checks} checks passed, {summary.evidence_bytes / 1e6:.1f} MB")
     say(
         f"printed in every tender: min_bids {MIN_BIDS} (history opened single bids; the law's least is three)"
@@ -333,7 +388,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, help="ids and keys follow from it (default 1)")
     parser.add_argument(
-        "--helpers", type=int, default=1, metavar="N", help="processes that verify evidence; 0: none"
+        "--helpers",
+        type=int,
+        metavar="N",
+        help="processes that verify evidence beside each house (default: 1 beside a single house, else 0)",
+    )
+    parser.add_argument(
+        "--houses",
+        type=_positive,
+        default=HOUSES,
+        metavar="N",
+        help="platforms side by side, one process and one log each, all in one trust file (default 2)",
     )
 
 
@@ -344,7 +409,15 @@ def run(args: argparse.Namespace) -> int:
     except BadFile as problem:
         print(f"sunroad replay: {problem}", file=sys.stderr)
         return UNREADABLE
-    return replay(args.file, args.out, limit=args.limit, maps=maps, seed=args.seed, helpers=args.helpers)
+    return replay(
+        args.file,
+        args.out,
+        limit=args.limit,
+        maps=maps,
+        seed=args.seed,
+        helpers=args.helpers,
+        houses=args.houses,
+    )
 
 
 def _positive(text: str) -> int:

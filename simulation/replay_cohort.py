@@ -18,7 +18,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from bidding.actions import closing, custody, releasing, submission
+from bidding.actions import closing, custody, delivery, holding, releasing, submission
+from bidding.models import Seat
 from evaluation.actions import awards, price_only
 from evaluation.actions.reports import report_of
 from kernel import timekeeper
@@ -26,6 +27,7 @@ from kernel.ledger import sequencer
 from kernel.ledger.models import LogRecord
 from kernel.money import Money
 from kernel.rights import Role
+from kernel.work import Work
 from sealbid import container, records
 from sealbid.envelope import unwrap_share
 from sealbid.octets import b64
@@ -52,6 +54,7 @@ class Replayed:
     Attributes:
         winner: the bidder's name, or empty when no bid was valid. price: his price.
         ranking: (rank, bidder, price) of the valid bids. rejected: bidder → the printed or stated grounds.
+        log: the name of the log that holds it.
         leaves: places of all its records in the log. close_leaf, close_root: the close and the tree right behind it.
     """
 
@@ -62,6 +65,7 @@ class Replayed:
     price: Decimal | None = None
     ranking: list[tuple[int, str, Decimal]] = field(default_factory=list)
     rejected: dict[str, str] = field(default_factory=dict)
+    log: str = ""
     leaves: list[int] = field(default_factory=list)
     close_leaf: int = -1
     close_root: str = ""
@@ -174,11 +178,13 @@ class Cohort:
     def _state_keys(self) -> None:
         suite = suite_named(self.world.platform.settings.suite)
         with self.world.read() as session:
-            seats = {run.deal.code: custody.seats_of(session, run.deal.tender_id) for run in self.runs}
+            seats = custody.seats_of_all(session, self._tenders())
         for x, keeper in keepers(self.world, 5):
             with self.world.begin(keeper) as work:
+                work.warm(Tender, self._tenders())
+                work.warm(Seat, [seats[tender_id][x - 1].id for tender_id in self._tenders()])
                 for run in self.runs:
-                    seat = seats[run.deal.code][x - 1]
+                    seat = seats[run.deal.tender_id][x - 1]
                     seed = self.world.seeds[run.deal.code, x] = self.world.entropy(32)
                     statement = sign_custodian_key(
                         keeper.key,
@@ -193,13 +199,13 @@ class Cohort:
 
     def _publish(self) -> None:
         with self.world.begin(self.buyer) as work:
+            work.warm(Tender, self._tenders())
             for run in self.runs:
                 trading.publish_notice(work, run.deal.tender_id)
         with self.world.read() as session:
+            policies = custody.newest_policies(session, self._tenders())
             for run in self.runs:
-                row = custody.newest_policy(session, run.deal.tender_id)
-                assert row is not None, "no tender is published without a policy"
-                run.deal.policy = Policy.decode(row.jcs)
+                run.deal.policy = Policy.decode(policies[run.deal.tender_id].jcs)
 
     def _submit(self) -> None:
         """Hash first: every commitment gets its place in the log before the bytes arrive."""
@@ -215,17 +221,22 @@ class Cohort:
                 mine[bid.bidder].append((run, sealed))
         for name, offers in mine.items():
             with self.world.begin(self.firms[name]) as work:
+                holding.warm_tenders(work, (run.deal.tender_id for run, _ in offers))
                 for run, sealed in offers:
                     submission.commit_bid(work, run.deal.tender_id, sealed.body, sealed.sig, sealed.hashes)
         self.world.sequence()
         self.world.clock.tick(timedelta(hours=1))
         for name, offers in mine.items():
             actor = self.world.actor(self.firms[name])
-            for _, sealed in offers:
-                for part, data in sealed.parts.items():
-                    blocks = list(container.blocks_of(io.BytesIO(data)))
-                    submission.put_blocks(self.world.platform, actor, sealed.code, part, 0, blocks)
+            parcels = [
+                delivery.Parcel(sealed.code, part, 0, list(container.blocks_of(io.BytesIO(data))))
+                for _, sealed in offers
+                for part, data in sealed.parts.items()
+            ]
+            delivery.put_parcels(self.world.platform, actor, parcels)
             with self.world.begin(self.firms[name]) as work:
+                holding.warm_tenderings(work, (run.deal.tender_id for run, _ in offers))
+                submission.warm_bids(work, (sealed.code for _, sealed in offers))
                 for _, sealed in offers:
                     submission.complete_bid(work, sealed.code)
         self.world.sequence()
@@ -249,17 +260,20 @@ class Cohort:
         blobs = self.world.platform.outside.blobs
         work_to_do: list[tuple[_Run, int, list[tuple[str, Any, bytes]]]] = []
         with self.world.read() as session:
+            closing.OPENINGS.warm(session, self._tenders())
+            to_open = closing.bids_to_open_of(session, self._tenders())
             for run in self.runs:
                 opening = closing.opening_of(session, run.deal.tender_id)
                 assert opening is not None, "the timekeeper closed every tender of the cohort"
                 bids = [
                     (bid.code, releasing.header_of(blobs, bid, "price"), bytes.fromhex(bid.policy))
-                    for bid in closing.bids_to_open(session, run.deal.tender_id)
+                    for bid in to_open[run.deal.tender_id]
                 ]
                 work_to_do.append((run, opening.close_index, bids))
         promised: dict[tuple[str, int], tuple[dict[str, Any], bytes]] = {}
         for x, keeper in keepers(self.world, 3):
             with self.world.begin(keeper) as work:
+                releasing.warm_releases(work, self._tenders())
                 for run, close, bids in work_to_do:
                     seed = self.world.seeds[run.deal.code, x]
                     shares = [
@@ -281,20 +295,23 @@ class Cohort:
                     promised[run.deal.code, x] = content, salt
         for x, keeper in keepers(self.world, 3):
             with self.world.begin(keeper) as work:
+                releasing.warm_releases(work, self._tenders())
                 for run, _, _ in work_to_do:
                     content, salt = promised[run.deal.code, x]
                     releasing.disclose_release(work, run.deal.tender_id, "price", x, content, salt)
 
     def _confirm_openings(self) -> None:
         with self.world.read() as session:
-            ends = [closing.opening_of(session, run.deal.tender_id) for run in self.runs]
-        moments = [one.objections_until_at for one in ends if one is not None and one.objections_until_at]
+            ends = closing.OPENINGS.warm(session, self._tenders())
+        moments = [one.objections_until_at for one in ends if one.objections_until_at]
         assert len(moments) == len(self.runs), "three releases open everything"
         self._until(max(moments))
 
     def _conclude(self) -> None:
         """The buyer judges the prices, with history's grounds, and publishes the candidates."""
         with self.world.begin(self.buyer) as work:
+            self._warm_lots(work)
+            closing.OPENINGS.warm(work.session, self._tenders())
             for run in self.runs:
                 rejected = {sealed.code: bid.rejected for _, bid, sealed in run.sealed if bid.rejected}
                 report = price_only.conclude_by_price(work, run.lot_id, rejected=rejected)
@@ -309,6 +326,7 @@ class Cohort:
             return
         self._until(ends)
         with self.world.begin(self.buyer) as work:
+            self._warm_lots(work)
             for run in self.runs:
                 report = report_of(work.session, run.lot_id)
                 if report is not None:
@@ -321,8 +339,18 @@ class Cohort:
         historic = [code for code in order if run.names[code] in (run.auction.winners or ())]
         return (historic or order)[0]
 
+    def _tenders(self) -> list[UUID]:
+        return [run.deal.tender_id for run in self.runs]
+
+    def _warm_lots(self, work: Work) -> None:
+        work.warm(Lot, (run.lot_id for run in self.runs))
+        work.warm(Tender, self._tenders())
+
     def _outcome(self, run: _Run, head: sequencer.Head) -> Replayed:
-        found = Replayed(run.auction, run.deal.tender_id, run.deal.code, size=head.size, root=head.root.hex())
+        log = self.world.platform.settings.log_origin
+        found = Replayed(
+            run.auction, run.deal.tender_id, run.deal.code, log=log, size=head.size, root=head.root.hex()
+        )
         with self.world.read() as session:
             opening = closing.opening_of(session, run.deal.tender_id)
             assert opening is not None

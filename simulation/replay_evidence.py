@@ -21,6 +21,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from app import rooms
+from kernel.batch import collect_seldom
 from kernel.clock import VirtualClock
 from kernel.database import Database
 from kernel.ledger import trust
@@ -75,7 +76,7 @@ def write_and_verify(platform: Platform, tender_id: UUID, path: Path) -> Package
 _reader: Platform | None = None
 
 
-def _leave_with(parent: int) -> None:
+def leave_with(parent: int) -> None:
     """A helper does not outlive a parent that was killed."""
 
     def watch() -> None:
@@ -98,6 +99,7 @@ def _work(order: _Order) -> Package:
         )
         database = Database(settings.database_url, durable=settings.durable)
         _reader = Platform(settings, database, outside, rooms())
+        collect_seldom()
     clock = _reader.outside.clock
     assert isinstance(clock, VirtualClock)
     clock.move(order.now)
@@ -119,7 +121,7 @@ class Scribe:
         if processes:
             spawning = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(
-                processes, mp_context=spawning, initializer=_leave_with, initargs=(os.getpid(),)
+                processes, mp_context=spawning, initializer=leave_with, initargs=(os.getpid(),)
             )
         self._waiting: deque[tuple[Replayed, Future[Package]]] = deque()
 

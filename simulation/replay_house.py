@@ -57,21 +57,24 @@ class QuickState(StateFile):
 
 @contextmanager
 def a_house(
-    folder: Path, seed: int | str, *, database_url: str = "", durable: bool = False
+    folder: Path, seed: int | str, *, number: int = 0, database_url: str = "", durable: bool = False
 ) -> Iterator[World]:
     """A fresh platform in ``folder`` with its standing custodians and one buyer.
 
     Args:
         seed: ids, keys, salts and nonces follow from it; key encapsulation draws from the machine, as in a city.
+        number: which house of several; each has a log of its own, and all have the same witnesses.
         database_url: SQLite in the folder unless given.
         durable: sync every commit, as a city does.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    entropy = SeededEntropy(f"replay {seed}")
+    entropy = SeededEntropy(f"replay {seed}" + (f" house {number + 1}" if number else ""))
+    witness_entropy = SeededEntropy(f"replay {seed} witnesses")
+    origin = ORIGIN if not number else ORIGIN.replace("replay.", f"replay-{number + 1}.", 1)
     clock = VirtualClock(START)
     log_seed, platform_seed = entropy(32), entropy(32)
     keys = {
-        name: note.SignerKey(f"{name}.replay.sunroad.example", note.KeyType.COSIGNATURE, entropy(32))
+        name: note.SignerKey(f"{name}.replay.sunroad.example", note.KeyType.COSIGNATURE, witness_entropy(32))
         for name in WITNESSES
     }
     settings = Settings(
@@ -80,13 +83,13 @@ def a_house(
         secret_key="replay only, nobody signs in to this house",
         log_seed=log_seed,
         platform_seed=platform_seed,
-        log_origin=ORIGIN,
+        log_origin=origin,
         witnesses=tuple((name, str(key.verifier), "-") for name, key in keys.items()),
         witness_quorum=QUORUM,
         durable=durable,
         make_pdfs=False,
     )
-    log_vkey = note.SignerKey(ORIGIN, note.KeyType.ED25519, log_seed).verifier
+    log_vkey = note.SignerKey(origin, note.KeyType.ED25519, log_seed).verifier
     witnesses = {
         name: Witness((key,), (log_vkey,), QuickState(), lambda: int(clock.now().timestamp()))
         for name, key in keys.items()

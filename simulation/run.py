@@ -100,7 +100,7 @@ def simulate(
         progress: called with the fraction lived so far, once a simulated day.
     """
     with _room(folder) as place, _quiet() as swallowed:
-        year = _found(seed, place, database_url)
+        year = found_year(seed, place, database_url)
         end = START + timedelta(days=days)
         year.live(_city_hall(year, plans, pace_hours))
         if progress is not None:
@@ -116,7 +116,10 @@ def simulate(
         )
 
 
-def _found(seed: int, place: Path, database_url: str | None) -> Year:
+def found_year(
+    seed: int, place: Path, database_url: str | None = None, *, bidders: int = 12, experts: int = 24
+) -> Year:
+    """A city on its first morning: the whole application, its people, witnesses and faults."""
     entropy, clock, mail = SeededEntropy(seed), VirtualClock(START), FlakyMail()
     keys = {name: SignerKey(f"{name}.example/w", KeyType.COSIGNATURE, entropy(32)) for name in WITNESSES}
     settings = Settings(
@@ -143,7 +146,7 @@ def _found(seed: int, place: Path, database_url: str | None) -> Year:
         witness = Witness([key], [log_key], MemoryState(), lambda: int(clock.now().timestamp()))
         world.cosigners[name] = flaky(local_cosigner(witness, str(key.verifier)), faults)
     with faults.none():
-        found_city(world, experts=24)
+        found_city(world, bidders=bidders, experts=experts)
         world.sequence()
     mail.faults = platform.faults = faults
     return Year(world, faults, random.Random(f"year {seed}"))
@@ -215,6 +218,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--days", type=int, default=30, help="how long to live")
     parser.add_argument("--database-url", default=None, help="an empty PostgreSQL database; SQLite otherwise")
     parser.add_argument("--pace-hours", type=float, default=96, help="a new tender about this often")
+    parser.add_argument(
+        "--ring",
+        action="store_true",
+        help="a season of small works with two rings instead: on which night are they found",
+    )
     parser.add_argument("--story", type=Path, default=None, help="write every event into this file")
 
 
@@ -228,6 +236,10 @@ def run(args: argparse.Namespace) -> int:
             done = int(fraction * 40)
             print(f"\r[{'#' * done}{'.' * (40 - done)}] {fraction:4.0%}", end="", file=sys.stderr, flush=True)
 
+    if args.ring:
+        from simulation import season
+
+        return season.run(args, progress)
     result = simulate(
         args.seed, args.days, database_url=args.database_url, pace_hours=args.pace_hours, progress=progress
     )

@@ -6,7 +6,7 @@ offers into the journal, the result confirmed. What still runs when the visitor 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -59,8 +59,19 @@ class Sale:
     lot: str = "标的一"
 
 
-def tell_sale(world: World, sale: Sale, made: list[Deal]) -> Story:
-    """A sale or a live purchase as a generator: it acts, then yields the instant at which it goes on."""
+@dataclass(frozen=True)
+class Gathered:
+    """A sale that is about to begin: everybody who will bid has his plate."""
+
+    deal: Deal
+    auction_id: UUID
+    terms: Terms
+    players: list[Player]
+    begins: datetime
+
+
+def gather(world: World, sale: Sale, made: list[Deal]) -> Generator[datetime, None, Gathered]:
+    """From the draft to the instant at which the sale begins."""
     begins = (world.now + sale.lead).replace(second=0, microsecond=0)
     deal = _draft(world, sale, begins)
     made.append(deal)
@@ -72,6 +83,14 @@ def tell_sale(world: World, sale: Sale, made: list[Deal]) -> Story:
         yield world.now + gap
         _register(world, auction_id, player, sale)
     yield begins
+    return Gathered(deal, auction_id, terms, players, begins)
+
+
+def tell_sale(world: World, sale: Sale, made: list[Deal]) -> Story:
+    """A sale or a live purchase as a generator: it acts, then yields the instant at which it goes on."""
+    gathered = yield from gather(world, sale, made)
+    auction_id, terms, players = gathered.auction_id, gathered.terms, gathered.players
+    begins = gathered.begins
     free = timedelta(seconds=terms.free_seconds)
     for share, place, beyond in sale.steps:
         yield begins + free * share
@@ -80,13 +99,20 @@ def tell_sale(world: World, sale: Sale, made: list[Deal]) -> Story:
         yield begins + free - timedelta(seconds=terms.listing.inquiry_seconds) / 2
         for player in players:
             _willing(world, auction_id, player)
-    while _stage(world, auction_id) in (AuctionStage.PRINTED, AuctionStage.LIVE):
+    while stage_of(world, auction_id) in (AuctionStage.PRINTED, AuctionStage.LIVE):
         yield begins + free + timedelta(minutes=10)
         begins += timedelta(minutes=30)
     yield world.now + timedelta(hours=20)
-    if _stage(world, auction_id) is AuctionStage.SOLD:
-        with world.begin(deal.buyer) as work:
-            auctions_end.confirm_result(work, auction_id)
+    yield from conclude(world, gathered)
+
+
+def conclude(world: World, gathered: Gathered) -> Story:
+    """The seller confirms what was sold, and both sign."""
+    if stage_of(world, gathered.auction_id) is AuctionStage.SOLD:
+        with world.begin(gathered.deal.buyer) as work:
+            auctions_end.confirm_result(work, gathered.auction_id)
+        yield world.now + timedelta(days=3)
+        deals.contract(world, gathered.deal)
 
 
 def _draft(world: World, sale: Sale, begins: datetime) -> Deal:
@@ -216,7 +242,7 @@ def _willing(world: World, auction_id: UUID, player: Player) -> None:
             raise
 
 
-def _stage(world: World, auction_id: UUID) -> AuctionStage:
+def stage_of(world: World, auction_id: UUID) -> AuctionStage:
     with world.read() as session:
         return session.get_one(Auction, auction_id).stage
 

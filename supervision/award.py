@@ -17,6 +17,7 @@ from bidding.models import CoefficientDraw
 from bidding.models_auction import Auction
 from evaluation.models import EvaluationReport
 from kernel.facts import plain
+from kernel.ledger.models import FactRow
 from kernel.work import Work
 from sealbid import jcs
 from supervision.facts import AwardBound
@@ -28,27 +29,45 @@ from trading.rules.lifecycle import Move
 Json = dict[str, Any]
 
 
+_BOUND = (
+    sa.select(FactRow.id)
+    .where(FactRow.subject == sa.bindparam("subject"), FactRow.name == AwardBound.name)
+    .limit(1)
+)
+_REPORT = sa.select(EvaluationReport).where(
+    EvaluationReport.lot_id == sa.bindparam("lot_id"), EvaluationReport.digest == sa.bindparam("digest")
+)
+_DRAWN = sa.select(CoefficientDraw).where(CoefficientDraw.lot_id == sa.bindparam("lot_id"))
+
+
 def award_document(session: Session, tender: Tender) -> Json | None:
-    """``award.json`` of a tender: inputs and results of every awarded lot; None when none was awarded."""
+    """``award.json`` of a tender: inputs and results of every awarded lot; None when none was awarded.
+
+    Once an award is logged there is always a document, though it may have no lot left: an award can lapse.
+    """
     lots = [_lot_entry(session, lot) for lot in tender.lots if lot.outcome is not None and lot.stage in DONE]
-    if not lots:
+    if not lots and not is_bound(session, tender):
         return None
     return {"v": 1, "tender": tender.code, "lots": lots}
+
+
+def is_bound(session: Session, tender: Tender) -> bool:
+    """Whether the log names an award of this tender already."""
+    return session.connection().scalar(_BOUND, {"subject": tender.id}) is not None
 
 
 def _lot_entry(session: Session, lot: Lot) -> Json:
     assert lot.outcome is not None
     if "auction" in lot.outcome:
         return _auction_entry(session, lot)
-    report = session.scalars(
-        sa.select(EvaluationReport).where(
-            EvaluationReport.lot_id == lot.id, EvaluationReport.digest == lot.outcome["report"]
-        )
-    ).one()
+    report = session.scalars(_REPORT, {"lot_id": lot.id, "digest": lot.outcome["report"]}).one()
     entry: Json = {"lot": str(lot.number), **report.body["inputs"], **report.body["results"]}
-    drawn = session.scalars(sa.select(CoefficientDraw).where(CoefficientDraw.lot_id == lot.id)).one_or_none()
+    drawn = session.scalars(_DRAWN, {"lot_id": lot.id}).one_or_none()
     if drawn is not None and "benchmark" in entry.get("price", {}):
         entry["drawn"] = [{"param": "k", "draw": drawn.inputs["draw"]}]
+    if "blind" in report.body:
+        entry["blind"] = report.body["blind"]
+        entry["codes"] = {one["bid"]: one["code"] for one in report.body["bids"]}
     entry["winner"] = lot.outcome["bid"]
     if lot.outcome.get("reason"):
         entry["decision"] = lot.outcome["reason"]
@@ -82,8 +101,9 @@ def award_digest(document: Json) -> str:
 
 
 def bind_award(work: Work, fact: AwardLetterIssued | LotMoved | AuctionSettled) -> None:
-    """Log the digest of the award as soon as the last lot of a tender is finished (a listener)."""
-    if isinstance(fact, LotMoved) and fact.move not in (Move.FAIL, Move.TERMINATE):
+    """Log the digest of the award as soon as the last lot of a tender is finished, and whenever it changes
+    afterwards (a listener)."""
+    if isinstance(fact, LotMoved) and fact.move not in (Move.FAIL, Move.TERMINATE, Move.LAPSE, Move.EVALUATE):
         return
     tender_id = (
         work.session.get_one(Auction, fact.subject).tender_id
@@ -91,7 +111,7 @@ def bind_award(work: Work, fact: AwardLetterIssued | LotMoved | AuctionSettled) 
         else fact.subject
     )
     tender = work.session.get_one(Tender, tender_id)
-    if any(lot.stage not in DONE for lot in tender.lots):
+    if any(lot.stage not in DONE for lot in tender.lots) and not is_bound(work.session, tender):
         return
     document = award_document(work.session, tender)
     if document is None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from bidding.models import Bid
 from kernel.identity.models import Organization, Person
 from kernel.ledger.models import FactRow, LogRecord
 from kernel.platform import Platform
@@ -48,6 +50,28 @@ def access_log(session: Session, *, code: str = "", size: int = 100) -> list[Eve
     """Who looked at what before it was public, and who gave orders; newest first."""
     where = FactRow.name.in_(READS)
     return _events(session, sa.and_(where, FactRow.tender == code) if code else where, size)
+
+
+@dataclass(frozen=True)
+class LostKey:
+    """A bid that left without its own key: when, whose it is, and the log entry that says so."""
+
+    at: datetime
+    bid: str
+    org: str
+    entry: int | None
+
+
+def lost_keys(session: Session, tender_id: UUID) -> list[LostKey]:
+    """Bids of an opened tender that left on their organisation's signature. Before that only their number is shown."""
+    rows = session.execute(
+        sa.select(Bid.withdrawn_at, Bid.code, Organization.name, LogRecord.idx)
+        .join(Organization, Organization.id == Bid.org_id)
+        .join(LogRecord, LogRecord.id == Bid.withdraw_record_id)
+        .where(Bid.tender_id == tender_id, Bid.key_lost)
+        .order_by(Bid.withdrawn_at)
+    )
+    return [LostKey(at, code, org, entry) for at, code, org, entry in rows if at is not None]
 
 
 def _events(session: Session, where: sa.ColumnElement[bool], size: int) -> list[Event]:

@@ -22,7 +22,6 @@ from kernel.web import actor, begin, platform, public, read, signed_in
 from supervision import actions, desk_queries, log_queries, watch, words
 from supervision.doors import views
 from supervision.evidence import export_evidence
-from supervision.rules.lights import Colour
 from trading.models import Tender
 
 STAGES = ("tendering", "opening", "evaluation", "standstill", "awarded")
@@ -34,6 +33,7 @@ WORDS = {
     "event_word": words.event_word,
     "colour_word": words.colour_word,
     "kind_word": words.kind_word,
+    "room_word": words.room_word,
 }
 
 
@@ -55,18 +55,10 @@ def cockpit() -> str:
     regions = sorted({case.tender.region for case in every})
     region = request.args.get("region", "")
     shown = [case for case in every if not region or case.tender.region == region]
-    queue = sorted(
-        ((case, light) for case in shown for light in case.lights),
-        key=lambda one: (
-            one[1].due_at is None or one[1].due_at >= now,
-            one[1].colour is not Colour.RED,
-            one[1].due_at or now + timedelta(days=9999),
-        ),
-    )
     return render_template(
         "supervision/cockpit.html",
         cases=shown,
-        queue=queue,
+        queue=watch.queue(shown, now),
         totals=Counter(case.colour.value for case in shown),
         stages=[(stage, _colours(case for case in shown if case.stage == stage)) for stage in STAGES],
         regions=regions,
@@ -109,6 +101,7 @@ def _tender_page(code: str, *, counts: actions.Counts | None = None) -> str:
             on_record=log_queries.of_tender(session, code, now),
             reads=desk_queries.access_log(session, code=code),
             exportable=state.opened_at is not None or state.finished,
+            lost_keys=desk_queries.lost_keys(session, found[0].tender.id) if state.opened_at else [],
             now=now,
             **WORDS,
         )

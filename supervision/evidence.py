@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -15,25 +16,27 @@ from sqlalchemy.orm import Session
 
 from bidding.actions.closing import opening_of
 from bidding.actions.custody import newest_policy, seats_of
-from bidding.actions.submission import block_key
+from bidding.actions.delivery import block_key
 from bidding.models import Bid, BidderSecret, OpenedPart, Opening, Release
 from bidding.models_auction import Auction
 from bidding.queries_auction import journal_of
+from evaluation.facts import ExpertsDrawn
 from evaluation.models import EvaluationReport
 from kernel import documents
 from kernel.errors import NotFound, NotNow
 from kernel.facts import plain
-from kernel.identity.models import Membership, Organization, PersonKey
+from kernel.identity.models import Organization
+from kernel.identity.queries import keys_of_organizations
 from kernel.ledger import sequencer, trust
 from kernel.ledger.models import LogRecord, WitnessSignature
 from kernel.platform import Platform
 from sealbid import evidence, jcs, note, pack, records, signatures
 from sealbid.octets import b64
 from sealbid.policy import Policy
-from supervision.award import award_document
+from supervision.award import award_document, is_bound
 from supervision.log_queries import finished, tender_states
 from supervision.rules.disclosure import disclosed
-from trading.models import Lot, Notice, Tender
+from trading.models import Contract, Lot, Notice, Tender
 
 PUBLIC_PART = "price"
 OF_THE_LOG = ("genesis", "key-change")
@@ -78,55 +81,62 @@ def evidence_files(platform: Platform, session: Session, tender_id: UUID) -> dic
         for row in _rows(session, tender)
         if disclosed(row.kind, row.at, state if row.tender else None, now)
     ]
-    tree = sequencer.tree(session)
+    prover = trust.Prover(session, platform.settings)
     return pack.pack(
         policy=policy,
         trust=policy.witness or trust.trust_text(platform.settings),
         keys=_keys(platform, session, tender),
-        leaves=list(_leaves(platform, session, tender, shown)),
-        prove=tree.consistency,
+        leaves=list(_leaves(prover, session, tender, shown)),
+        prove=prover.consistency,
         checkpoints=_checkpoints(platform, session, opening),
         containers=_containers(platform, session, tender),
         secrets=_secrets(session, tender),
         documents=_documents(platform, session, tender, opening, whole=state.finished),
-        award=award_document(session, tender) if state.finished else None,
+        award=award_document(session, tender) if state.finished or is_bound(session, tender) else None,
     )
 
 
-def _rows(session: Session, tender: Tender) -> list[LogRecord]:
-    """Records of the tender, and those of the log that announce the platform's keys."""
-    mine = sa.or_(LogRecord.tender == tender.code, LogRecord.kind.in_(OF_THE_LOG))
-    return list(session.scalars(sa.select(LogRecord).where(mine).order_by(LogRecord.idx)))
+_ROWS = (
+    sa.select(*cast(sa.Table, LogRecord.__table__).c)
+    .where(sa.or_(LogRecord.tender == sa.bindparam("code"), LogRecord.kind.in_(OF_THE_LOG)))
+    .order_by(LogRecord.idx)
+)
 
 
-def _leaves(
-    platform: Platform, session: Session, tender: Tender, rows: list[LogRecord]
-) -> Iterator[pack.Leaf]:
+def _rows(session: Session, tender: Tender) -> list[Any]:
+    """Records of the tender, and those of the log that announce the platform's keys, as rows of ``LogRecord``."""
+    return list(session.connection().execute(_ROWS, {"code": tender.code}))
+
+
+def _leaves(prover: trust.Prover, session: Session, tender: Tender, rows: list[Any]) -> Iterator[pack.Leaf]:
     releases = {
         row.record_id: row
         for row in session.scalars(
             sa.select(Release).where(Release.tender_id == tender.id, Release.part == PUBLIC_PART)
         )
     }
-    prover = trust.Prover(session, platform.settings)
     over = finished(session, tender.code)
     for row in rows:
         proof = None if row.idx is None else prover.witnessed_proof(row.idx)
         if proof is None:
             raise NotNow("evidence_unwitnessed", source="sealing §7.2", tender=tender.code)
         release = releases.get(row.id)
-        record = records.parse_record(row.jcs)
+        encoded = bytes(row.jcs)
+        record = records.parse_record(encoded)
         if release is not None and release.content is not None and release.salt2 is not None:
-            yield pack.Leaf(record, proof, release.content, bytes(release.salt2))
+            yield pack.Leaf(record, encoded, proof, release.content, bytes(release.salt2))
         elif row.kind == "score-sheet" and over and row.confidential and row.salt2:
             # Seat numbers, not names: who recomputes the award holds its scores against the locked sheets.
-            yield pack.Leaf(record, proof, jcs.decode(row.confidential), bytes(row.salt2))
+            yield pack.Leaf(record, encoded, proof, jcs.decode(row.confidential), bytes(row.salt2))
+        elif record["body"].get("fact") == ExpertsDrawn.name and row.confidential and row.salt2:
+            # Places in the frozen lists, no names: the numbers of the bids give the same order to anybody.
+            yield pack.Leaf(record, encoded, proof, jcs.decode(row.confidential), bytes(row.salt2))
         else:
-            yield pack.Leaf(record, proof)
+            yield pack.Leaf(record, encoded, proof)
 
 
 def _keys(platform: Platform, session: Session, tender: Tender) -> pack.Keys:
-    """Custodians, and the bidders whose bids were opened, with the keys they had registered."""
+    """Custodians, bidders whose bids were opened or who signed for a lost key, with the keys they had registered."""
     seats = seats_of(session, tender.id)
     opened = session.scalars(
         sa.select(Bid.org_id)
@@ -134,12 +144,26 @@ def _keys(platform: Platform, session: Session, tender: Tender) -> pack.Keys:
         .where(OpenedPart.tender_id == tender.id)
         .distinct()
     ).all()
+    stood_in = session.scalars(
+        sa.select(Bid.org_id).where(Bid.tender_id == tender.id, Bid.key_lost).distinct()
+    )
     everybody = {org.id: org for org in session.scalars(sa.select(Organization))}
     by_role = {seat.role: everybody[seat.org_id].uscc for seat in seats}
-    named = {seat.org_id for seat in seats} | set(opened)
+    parties = session.execute(
+        sa.select(Contract.buyer_id, Contract.org_id).where(
+            Contract.tender_id == tender.id, Contract.state == "signed"
+        )
+    ).all()
+    named = (
+        {seat.org_id for seat in seats}
+        | set(opened)
+        | set(stood_in)
+        | {org for row in parties for org in row}
+    )
     custodians = [everybody[seat.org_id] for seat in seats]
+    registered = keys_of_organizations(session, named, revoked=True)  # signatures outlive keys
     return pack.Keys(
-        organizations={everybody[key].uscc: _all_keys(session, key) for key in named},
+        organizations={everybody[org_id].uscc: found for org_id, found in registered.items()},
         tenderer=everybody[tender.buyer_id].uscc,
         operator=by_role.get("operator", ""),
         controlled_by={
@@ -149,18 +173,6 @@ def _keys(platform: Platform, session: Session, tender: Tender) -> pack.Keys:
         },
         relying_party=platform.relying_party,
     )
-
-
-def _all_keys(session: Session, org_id: UUID) -> list[bytes]:
-    """Every key anybody registered for an organisation, also those revoked since: signatures outlive keys."""
-    query = (
-        sa.select(PersonKey.spki)
-        .join(Membership, Membership.person_id == PersonKey.person_id)
-        .where(Membership.org_id == org_id)
-        .distinct()
-        .order_by(PersonKey.spki)
-    )
-    return [bytes(spki) for spki in session.scalars(query)]
 
 
 def _checkpoints(platform: Platform, session: Session, opening: Opening | None) -> list[note.Note]:
@@ -233,6 +245,13 @@ def _documents(
         if auction.journal_sha256:
             lot = session.get_one(Lot, auction.lot_id)
             found[f"auction-lot-{lot.number}-r{auction.round}.json"] = journal_of(session, auction.id)
+    for contract in session.scalars(
+        sa.select(Contract).where(Contract.tender_id == tender.id, Contract.state == "signed")
+    ):
+        name = f"contract-lot-{session.get_one(Lot, contract.lot_id).number}"
+        for ending, sha256 in (("json", contract.document_sha256), ("pdf", contract.pdf_sha256)):
+            if sha256:
+                found[f"{name}.{ending}"] = documents.load(blobs, sha256)
     if not whole:
         return found  # reports stay with the panel and the buyer until the award
     reports = session.execute(

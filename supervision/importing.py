@@ -2,7 +2,7 @@
 
 The file is UTF-8 (with or without a mark) or GB 18030, its first line names the columns. See docs/formats/leads-import.md.
 
-Source: rules §5.2 (B-01, B-02, P-01, P-02, E-01, E-02, D-01 … D-05: data needed).
+Source: rules §5.2 (B-01 … B-03, P-01 … P-03, E-01 … E-03, D-01 … D-07: data needed).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 
 from kernel.i18n import marked
 from supervision.rules.signals import traces_values as clean
@@ -28,6 +29,9 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "contact": (("uscc",), ("tender", "lot", "phone", "email", "agent_id")),
     "staff": (("tender", "lot", "uscc", "id_number"), ("name", "role")),
+    "insurance": (("tender", "lot", "uscc", "id_number", "insured_by"), ("month",)),
+    "payment": (("tender", "lot", "uscc", "to", "amount"), ("paid_at",)),
+    "address": (("tender", "lot", "uscc", "address"), ("moment",)),
     "relation": (("uscc", "kind", "other"), ("percent",)),
     "device": (
         ("tender", "lot", "uscc"),
@@ -154,6 +158,15 @@ def _whole(value: str) -> str:
     return value if value.isascii() and value.isdigit() and len(value) <= 18 else ""
 
 
+def _fen(value: str) -> str:
+    """An amount in yuan as fen; empty when it is none."""
+    try:
+        yuan = Decimal(value.replace(",", ""))
+    except InvalidOperation:
+        return ""
+    return str(int(yuan * 100)) if yuan.is_finite() and Decimal(0) < yuan < Decimal("1e13") else ""
+
+
 def _percent(value: str) -> str:
     try:
         share = float(value.rstrip("%"))
@@ -180,20 +193,30 @@ CLEAN: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     },
     "contact": {"phone": clean.phone, "email": clean.email, "agent_id": clean.id_number},
     "staff": {"id_number": clean.id_number},
+    "insurance": {"id_number": clean.id_number, "insured_by": clean.folded},
+    "payment": {"to": clean.folded, "amount": _fen, "paid_at": _instant},
+    "address": {"address": clean.public_address},
     "relation": {"kind": _tie, "percent": _percent},
     "device": {
         name: _hardware(name)
         for name in ("machine", "mac", "disk", "board", "cpu", "lock", "certificate", "file_id")
     },
 }
-STRICT = frozenset({"account", "id_number", "agent_id", "issued_at", "number", "percent", "kind"})
+STRICT = frozenset(
+    {"account", "id_number", "agent_id", "issued_at", "number", "percent", "kind", "amount", "paid_at"}
+)
 """Columns whose unreadable value makes a line wrong; elsewhere a placeholder is simply left out."""
 COMPARED: Mapping[str, frozenset[str]] = {
     "bond": frozenset({"account"}),
     "contact": frozenset({"phone", "email", "agent_id"}),
     "staff": frozenset({"id_number"}),
+    "insurance": frozenset({"insured_by"}),
+    "payment": frozenset({"to"}),
+    "address": frozenset({"address"}),
     "relation": frozenset({"other"}),
     "device": frozenset(CLEAN["device"]),
 }
-PLAIN = frozenset({"issued_at", "number", "kind", "percent", "issuer", "role"})
+PLAIN = frozenset(
+    {"issued_at", "number", "kind", "percent", "issuer", "role", "amount", "paid_at", "month", "moment"}
+)
 """Values that identify nobody and are kept as they are; everything else is hashed and shown masked."""

@@ -1,5 +1,7 @@
 """Pictures of a lead: the graph of relations, the prices, the gauge. Coordinates only; the style sheet colours.
 
+The page shows them as drawn by the server, and hands the same places to ECharts where scripts run.
+
 The graph is laid out by a fixed recipe, so that the same lead looks the same every time: firms stand on an ellipse in
 the order of their names, what ties them stands between them and is pushed apart where it would overlap.
 """
@@ -44,11 +46,14 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
+    """``ring``: centre and radii of the plate behind the firms of the lead."""
+
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     ringed: int
     width: int = WIDTH
     height: int = HEIGHT
+    ring: tuple[int, int, int, int] = (int(CENTRE[0]), int(CENTRE[1]), 255, 208)
 
 
 def lay_out(

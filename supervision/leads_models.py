@@ -25,13 +25,10 @@ class LeadState(StrEnum):
 
 
 class SubmissionTrace(Base):
-    """Keyed hashes of where a bid came from; ``device`` only with the person's consent, else empty."""
+    """Keyed hashes of the address a bid came from, noted by the server."""
 
     __tablename__ = "submission_trace"
-    __table_args__ = (
-        sa.Index("ix_submission_trace_address", "address"),
-        sa.Index("ix_submission_trace_device", "device"),
-    )
+    __table_args__ = (sa.Index("ix_submission_trace_address", "address"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     bid_id: Mapped[UUID] = mapped_column(sa.ForeignKey("bid.id"), index=True)
@@ -41,7 +38,37 @@ class SubmissionTrace(Base):
     at: Mapped[datetime]
     address: Mapped[str] = mapped_column(sa.String(64))
     network: Mapped[str] = mapped_column(sa.String(64))
-    device: Mapped[str] = mapped_column(sa.String(64))
+
+
+class AddressTrace(Base):
+    """Keyed hash of the address of something else a bidder did in a tender: asked, withdrew, gave its key."""
+
+    __tablename__ = "address_trace"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tender_id: Mapped[UUID] = mapped_column(sa.ForeignKey("tender.id"), index=True)
+    org_id: Mapped[UUID] = mapped_column(sa.ForeignKey("organization.id"))
+    moment: Mapped[str] = mapped_column(sa.String(16))
+    at: Mapped[datetime]
+    address: Mapped[str] = mapped_column(sa.String(64))
+
+
+class ClientTrace(Base):
+    """What the sealing client said with its person's consent: marks salted by the tender, then hashed under our key.
+
+    ``device``: part → hash; ``documents``: hashes of whole files. ``text``: the consent's version.
+    """
+
+    __tablename__ = "client_trace"
+
+    bid_id: Mapped[UUID] = mapped_column(sa.ForeignKey("bid.id"), primary_key=True)
+    lot_id: Mapped[UUID] = mapped_column(sa.ForeignKey("lot.id"), index=True)
+    org_id: Mapped[UUID] = mapped_column(sa.ForeignKey("organization.id"))
+    person_id: Mapped[UUID] = mapped_column(sa.ForeignKey("person.id"), index=True)
+    text: Mapped[str] = mapped_column(sa.String(16))
+    at: Mapped[datetime] = mapped_column(index=True)
+    device: Mapped[dict[str, Any]]
+    documents: Mapped[list[Any]]
 
 
 class TraceConsent(Base):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from kernel.rights import Actor, Role
 from kernel.web import platform
 from kernel.web.panels import Filling, panel
+from supervision.actions import leads_traces
 from supervision.leads_models import Lead, LeadAnswer, LeadState
 
 
@@ -41,4 +42,13 @@ def traces_panel(_session: Session, subject: Any, actor: Actor) -> Filling:
     return "supervision/leads_notice.html", {}
 
 
-PANELS = (asked_panel, traces_panel)
+@panel("bid", "marks", order=10)
+def marks_panel(session: Session, subject: Any, actor: Actor) -> Filling:
+    """On the sealing page: the consent text, and the box that lets marks go with the bid."""
+    if subject is None or not actor.has(Role.BIDDER):
+        return None
+    allowed = leads_traces.consents(session, actor.person_id)
+    return "supervision/leads_consent.html", {"allowed": allowed, "version": leads_traces.CONSENT_TEXT}
+
+
+PANELS = (asked_panel, traces_panel, marks_panel)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from kernel.promises import Breach, promise
-from supervision.actions.leads import indicators_of
+from supervision.actions.leads_judging import indicators_of
 from supervision.leads_models import Lead, LeadState
 from supervision.rules.signals.combine import judge
 

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from bidding.models import Bid, OpenedPart
 from kernel.errors import NotFound
+from kernel.i18n import gettext
 from kernel.identity.models import Organization, Person
 from kernel.ledger.models import FactRow, LogRecord
 from supervision import leads_drawing as drawing
-from supervision.actions.leads import indicators_of
+from supervision.actions.leads_judging import indicators_of
 from supervision.leads_facts import LeadRead
 from supervision.leads_models import (
     ImportBatch,
@@ -27,8 +28,8 @@ from supervision.leads_models import (
     LotAnalysis,
 )
 from supervision.leads_shown import Firm, fact_lines, relations, short_name
-from supervision.leads_words import About, about
-from supervision.rules.signals.combine import ORDER, Combined, judge
+from supervision.leads_words import About, about, said_word
+from supervision.rules.signals.combine import ORDER, Combined, Light, judge
 from trading.models import Lot, Tender
 
 RANKED = sa.case({light.value: number for number, light in enumerate(ORDER)}, value=Lead.light, else_=0)
@@ -55,14 +56,17 @@ class QueueRow:
 def lead_queue(session: Session, *, state: str = "", size: int = 200) -> list[QueueRow]:
     """Leads in the order in which to look: not closed first, then colour, risk and statistics.
 
+    Without a colour there is nothing but statistics, and those are weighed by their chance under honesty, not by lights.
+
     Source: rules §5.3; detection §5.
     """
     closed = sa.case((Lead.state == LeadState.CLOSED, 1), else_=0)
+    coloured = sa.case((Lead.light.in_([Light.NONE.value, ""]), 0), else_=Lead.risk)
     query = (
         sa.select(Lead, Tender.title, Tender.code, Lot.number, Lot.stage)
         .join(Tender, Tender.id == Lead.tender_id)
         .join(Lot, Lot.id == Lead.lot_id)
-        .order_by(closed, RANKED.desc(), Lead.risk.desc(), Lead.queue.desc(), Lead.code)
+        .order_by(closed, RANKED.desc(), coloured.desc(), Lead.queue.desc(), Lead.code)
         .limit(size)
     )
     if state:
@@ -148,6 +152,8 @@ class Case:
     graph: drawing.Graph
     prices: drawing.PriceChart
     heat: drawing.Heat
+    price_rows: tuple[tuple[str, str, str], ...]
+    titles: Mapping[str, str]
     unread: tuple[str, ...]
     closed_by: str
     reads: tuple[tuple[datetime, str, str, str], ...]
@@ -177,6 +183,7 @@ def case_of(session: Session, lead: Lead, *, clear: Iterable[tuple[str, str, str
     ]
     labels = [(one.id, one.short) for one in sorted(firms, key=lambda f: (not f.inside, f.name))]
     found = analysis.figures.get("correlations", {}) if analysis else {}
+    chart = drawing.price_chart(percents, inside)
     person = session.get(Person, lead.closed_by) if lead.closed_by else None
     return Case(
         lead=lead,
@@ -191,7 +198,12 @@ def case_of(session: Session, lead: Lead, *, clear: Iterable[tuple[str, str, str
         firms=firms,
         pairs=_pairs(judged.pairs, live, names),
         graph=relations(live, firms, names, _masks(session, lead), bool(shown)),
-        prices=drawing.price_chart(percents, inside),
+        prices=chart,
+        price_rows=tuple(
+            (dot.label, f"{dot.share}%", gettext("yes") if dot.inside else gettext("no"))
+            for dot in chart.dots
+        ),
+        titles={one.code: about(one.code).title for one in live},
         heat=drawing.heat(found, labels),
         unread=tuple(analysis.unread if analysis else ()),
         closed_by=person.name if person else "",
@@ -288,7 +300,7 @@ def _evidence(
         tuple(names.get(firm, firm[:8]) for firm in row.firms),
         tuple(fact_lines(row.facts, names, clear=clear)),
         row.p,
-        row.null,
+        said_word(row.null),
         row.sha256,
         row.seen_at,
         entries.get(row.record_id),

@@ -10,6 +10,7 @@ from typing import Any
 
 from supervision import leads_drawing as drawing
 from supervision.leads_models import LeadAnswer, LeadIndicator
+from supervision.leads_words import said_word
 from supervision.rules.signals.combine import ORDER
 from supervision.rules.signals.traces_values import masked
 
@@ -59,7 +60,7 @@ def fact_lines(
 def _item(value: object, names: Mapping[str, str]) -> str:
     if isinstance(value, dict):
         return "，".join(f"{names.get(str(v), str(v))}" for v in value.values() if v)
-    return names.get(str(value), str(value))
+    return names.get(str(value)) or said_word(str(value))
 
 
 def _person(text: str, clear: bool) -> str:

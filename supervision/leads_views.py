@@ -210,21 +210,8 @@ def traces_page() -> str:
 @views.post("/traces")
 @signed_in(Role.BIDDER)
 def choose_traces() -> Answer:
-    """Allow this browser to be recognised at submissions, or no longer."""
+    """Allow marks of machines and files to go with bids, or no longer; what was kept by consent is then deleted."""
     given = request.form.get("choice") == "allow"
-    house = platform()
     with begin() as work:
         leads_traces.set_consent(work, given)
-    answer = redirect(url_for("supervision.traces_page"), code=303)
-    if given and not request.cookies.get(leads_traces.DEVICE_COOKIE):
-        answer.set_cookie(
-            leads_traces.DEVICE_COOKIE,
-            house.outside.entropy(24).hex(),
-            max_age=3 * 366 * 86400,
-            httponly=True,
-            samesite="Lax",
-            secure=house.settings.base_url.startswith("https:"),
-        )
-    if not given:
-        answer.delete_cookie(leads_traces.DEVICE_COOKIE)
-    return answer
+    return redirect(url_for("supervision.traces_page"), code=303)

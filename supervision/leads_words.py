@@ -20,11 +20,12 @@ ELEMENTS = {
     "40-6": marked("Bonds from one account (Implementing Regulation, Art. 40 item 6)"),
     "34": marked("Related or controlling firms in one lot (Implementing Regulation, Art. 34)"),
     "39": marked("Agreement between bidders (Implementing Regulation, Art. 39)"),
+    "48-3": marked("Equal co-operation fees to others (Chongqing, Art. 48 item 3)"),
     "clue": marked("A clue, no element of the law by itself"),
 }
 """The legal elements."""
 HOW = {
-    "client": marked("Collected by the sealing page, with consent"),
+    "client": marked("Noted at submission; marks of machines only with consent"),
     "import": marked("Imported from outside by a supervisor"),
     "files": marked("Read from the opened bid documents"),
     "items": marked("Bills of quantities compared line by line"),
@@ -47,6 +48,7 @@ INNOCENT = {
     "namesake": marked("namesakes or outdated registrations"),
     "chance": marked("chance: see the stated probability"),
     "market": marked("few qualified firms in this market"),
+    "supplies": marked("the payments were for real supplies or subcontracts"),
     "withdrew": marked("the tender was changed after documents were taken"),
 }
 """Innocent explanations to check."""
@@ -97,6 +99,9 @@ IMPORTS = {
     "staff": marked("Key staff"),
     "relation": marked("Registry relations"),
     "device": marked("Authoring devices"),
+    "insurance": marked("Social insurance"),
+    "payment": marked("Payments after the award"),
+    "address": marked("Network addresses"),
 }
 """Kinds of imported traces."""
 FACTS = {
@@ -115,7 +120,7 @@ FACTS = {
     "items": marked("Items compared"),
     "equal": marked("Equal items"),
     "near": marked("Items at the factor"),
-    "factor": marked("Factor"),
+    "factor": marked("Constant factor"),
     "sample": marked("Examples"),
     "count": marked("How many"),
     "errors": marked("Errors"),
@@ -149,8 +154,59 @@ FACTS = {
     "related": marked("Related"),
     "fen_more": marked("Dearer by (fen)"),
     "where": marked("Where"),
+    "insured_by": marked("Insured by"),
+    "fen": marked("Sums (fen)"),
+    "paid_by": marked("Paid by"),
+    "side": marked("Side"),
 }
 """Keys of raw facts."""
+SAID = frozenset(
+    {
+        marked("independent bids"),
+        marked("independent prices, ratios shuffled over the items"),
+        marked("the other pairs of this lot"),
+        marked("tenders of its category with the same number of bids are exchangeable"),
+        marked("bidders permuted inside category and year, all pairs of the city considered"),
+        marked("bidders permuted inside category, region and year, all pairs of the city considered"),
+        marked("independent bidders inside category, region and year, all threes of the city considered"),
+        marked("the order of winners permuted"),
+        marked("same legal representative"),
+        marked("control of half or more"),
+        marked("same buyer contact"),
+        marked("same minute"),
+        marked("consecutive numbers"),
+    }
+)
+"""Nulls and values of raw facts that stand in the evidence in English; pages show them in the reader's language."""
+PARTS = {
+    "machine": marked("whole machine"),
+    "mac": marked("network card"),
+    "disk": marked("disk"),
+    "board": marked("main board"),
+    "browser": marked("browser"),
+    "lock": marked("cost software lock"),
+    "certificate": marked("certificate"),
+    "file": marked("file identifier"),
+    "phone": marked("telephone"),
+    "email": marked("e-mail"),
+    "agent": marked("person who submitted"),
+    "document": marked("whole file"),
+    "buyer": marked("the buyer"),
+    "agency": marked("the agency"),
+    "expert": marked("an expert of the panel"),
+    "employs": marked("employer"),
+    "employed": marked("earlier employer"),
+    "controls": marked("control"),
+    "holds": marked("shares"),
+    "director": marked("director"),
+    "legal": marked("legal representative"),
+    "address": marked("registered address"),
+    "text": marked("text"),
+    "properties": marked("document properties"),
+    "True": marked("yes"),
+    "False": marked("no"),
+}
+"""Short values of raw facts."""
 TITLES = {
     "D-01": marked("One machine code in several bids"),
     "D-02": marked("Parts of one computer in several bids"),
@@ -183,6 +239,9 @@ TITLES = {
     "B-02": marked("Guarantees bought together"),
     "P-01": marked("One contact, telephone or agent"),
     "P-02": marked("One person among the key staff"),
+    "P-03": marked("Key staff insured by another bidder"),
+    "B-03": marked("The winner paid equal sums to losers"),
+    "E-03": marked("A bidder tied to the buyer's side"),
     "E-01": marked("One legal representative, or control"),
     "E-02": marked("Joined through the company registry"),
     "H-01": marked("Bid together far more than chance"),
@@ -195,13 +254,13 @@ TITLES = {
 """What the indicators are called."""
 
 ABOUT: dict[str, tuple[str, str, tuple[str, ...], str]] = {
-    "D-01": ("40-1", "import", ("resold", "agency"), "machine"),
-    "D-02": ("40-1", "import", ("resold", "campus"), "machine"),
-    "D-03": ("40-1", "import", ("agency", "resold"), "machine"),
+    "D-01": ("40-1", "client", ("resold", "agency"), "machine"),
+    "D-02": ("40-1", "client", ("resold", "campus"), "machine"),
+    "D-03": ("40-1", "files", ("agency", "resold"), "machine"),
     "D-04": ("40-2", "import", ("agency",), "machine"),
-    "D-05": ("40-1", "files", ("template",), "files"),
+    "D-05": ("40-1", "files", ("template", "supplier"), "files"),
     "D-06": ("40-2", "client", ("campus", "agency"), "address"),
-    "D-07": ("40-2", "import", ("campus", "agency"), "address"),
+    "D-07": ("40-2", "client", ("campus", "agency"), "address"),
     "D-08": ("40-2", "client", ("campus", "agency"), "machine"),
     "D-09": ("40-2", "client", ("campus", "chance"), "address"),
     "D-10": ("40-1", "client", ("resold", "agency"), "machine"),
@@ -226,6 +285,9 @@ ABOUT: dict[str, tuple[str, str, tuple[str, ...], str]] = {
     "B-02": ("40-2", "import", ("bank", "agency"), "bank"),
     "P-01": ("40-2", "registry", ("agency", "namesake"), "people"),
     "P-02": ("40-3", "import", ("former",), "people"),
+    "P-03": ("40-3", "import", ("former",), "people"),
+    "B-03": ("48-3", "import", ("supplies",), "bank"),
+    "E-03": ("34", "registry", ("namesake", "former"), "registry"),
     "E-01": ("34", "registry", ("namesake",), "registry"),
     "E-02": ("clue", "registry", ("namesake", "campus"), "registry"),
     "H-01": ("39", "history", ("market",), "history"),
@@ -264,6 +326,13 @@ def about(code: str) -> About:
 def fact_word(key: str) -> str:
     """What a key of raw evidence is called."""
     return gettext(FACTS[key]) if key in FACTS else key
+
+
+def said_word(text: str) -> str:
+    """A null or a value of evidence in the current language; what is no known word comes back as it is."""
+    if text in SAID:
+        return gettext(text)
+    return gettext(PARTS[text]) if text in PARTS else text
 
 
 def kind_word(kind: str) -> str:

@@ -30,7 +30,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "notice": ("notice", "clarification", "policy"),
     "sealing": ("custodian-key", "custodian-ack", "bid-commit", "bid-complete", "bid-withdraw"),
     "opening": ("tender-close", "share-release", "bid-open", "draw-result"),
-    "evaluation": ("draw-commit", "score-sheet", "report", "award"),
+    "evaluation": ("draw-commit", "score-sheet", "report", "award", "contract"),
     "supervision": ("objection", "decision", "admin-action"),
 }
 """Filters of the list of entries; they choose among disclosed records only."""

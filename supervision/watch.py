@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,9 +21,10 @@ from kernel import calendar as calendars
 from kernel.ledger.models import FactRow, LogRecord
 from supervision.log_queries import DONE
 from supervision.rules import lights as rules
-from supervision.rules.lights import Clarified, Clock, Light, LotWatch, Moved, Objected, Read, Watched
+from supervision.rules.clocks import Clock, clocks
+from supervision.rules.lights import Clarified, Light, LotWatch, Moved, Objected, Read, Watched
 from trading.actions.notices import law_of
-from trading.models import Lot, Notice, Objection, Tender
+from trading.models import Contract, Lot, Notice, Objection, Tender
 from trading.procedures import OPEN, PROCEDURES
 from trading.rules.lifecycle import FINAL
 
@@ -35,6 +36,7 @@ FACTS = (
     "bidding.tender.closed",
     "evaluation.report.delivered",
     "trading.award.settled",
+    "trading.award.lapsed",
     "evaluation.names.read",
 )
 
@@ -64,15 +66,28 @@ class Case:
         return rules.colour_of(self.lights)
 
 
+def queue(found: Iterable[Case], now: datetime) -> list[tuple[Case, Light]]:
+    """Every light that burns with its tender, the most urgent first: what is overdue, then red ones, then by term."""
+    return sorted(
+        ((case, light) for case in found for light in case.lights),
+        key=lambda one: (
+            one[1].due_at is None or one[1].due_at >= now,
+            one[1].colour is not rules.Colour.RED,
+            one[1].due_at or now + timedelta(days=9999),
+        ),
+    )
+
+
 def cases(session: Session, now: datetime, *, codes: Sequence[str] = (), ended: bool = False) -> list[Case]:
     """Tenders under watch: published and not ended, or exactly those named."""
     query = sa.select(Tender).where(Tender.published_at.is_not(None)).order_by(Tender.published_at.desc())
     if codes:
         query = query.where(Tender.code.in_(codes))
+    unfiled = _unfiled(session)
     tenders = [
         tender
         for tender in session.scalars(query).unique()
-        if codes or ended or any(lot.stage not in FINAL for lot in tender.lots)
+        if codes or ended or tender.id in unfiled or any(lot.stage not in FINAL for lot in tender.lots)
     ]
     told = _told(session, [tender.code for tender in tenders])
     ids = [tender.id for tender in tenders]
@@ -91,6 +106,9 @@ def cases(session: Session, now: datetime, *, codes: Sequence[str] = (), ended: 
             .order_by(EvaluationReport.version)
         )
     )
+    contracts = _by_tender(
+        session.scalars(sa.select(Contract).where(Contract.tender_id.in_(ids), Contract.state == "signed"))
+    )
     counts = _counts(session, ids)
     found = []
     for tender in tenders:
@@ -102,13 +120,14 @@ def cases(session: Session, now: datetime, *, codes: Sequence[str] = (), ended: 
             notices[tender.id],
             reports[tender.id],
             counts,
+            contracts[tender.id],
         )
         found.append(
             Case(
                 tender,
                 watched,
                 tuple(rules.lights(watched, now)),
-                tuple(rules.clocks(watched, now)),
+                tuple(clocks(watched, now)),
                 stage_of(tender),
             )
         )
@@ -129,6 +148,17 @@ def _by_tender(rows: Iterable[Any]) -> dict[UUID, list[Any]]:
     for row in rows:
         found[row.tender_id].append(row)
     return found
+
+
+def _unfiled(session: Session) -> set[UUID]:
+    """Tenders that wait for nothing but the filing of a signed contract, where the law asks for it."""
+    return set(
+        session.scalars(
+            sa.select(Contract.tender_id)
+            .join(Tender, Tender.id == Contract.tender_id)
+            .where(Contract.state == "signed", Contract.filed_at.is_(None), Tender.regime == "GP")
+        )
+    )
 
 
 def _told(session: Session, codes: Sequence[str]) -> dict[str, list[Told]]:
@@ -172,6 +202,7 @@ def _watched(
     candidates: Sequence[Notice],
     reports: Sequence[EvaluationReport],
     counts: Mapping[UUID, tuple[int, int]],
+    contracts: Sequence[Contract],
 ) -> Watched:
     procedure = PROCEDURES.get(tender.procedure, OPEN)
     numbers = {str(lot.id): lot.number for lot in tender.lots}
@@ -216,7 +247,7 @@ def _watched(
             for one in told
             if one.name == "evaluation.names.read"
         ),
-        lots=tuple(_lot(lot, told, candidates, reports, counts) for lot in tender.lots),
+        lots=tuple(_lot(lot, told, candidates, reports, counts, contracts) for lot in tender.lots),
     )
 
 
@@ -226,6 +257,7 @@ def _lot(
     candidates: Sequence[Notice],
     reports: Sequence[EvaluationReport],
     counts: Mapping[UUID, tuple[int, int]],
+    contracts: Sequence[Contract],
 ) -> LotWatch:
     delivered, opened = counts.get(lot.id, (0, 0))
     report = next((one for one in reversed(reports) if one.lot_id == lot.id), None)
@@ -235,6 +267,8 @@ def _lot(
     signed = next(
         (one for one in reversed(told) if _names(one, "trading.lot.moved", lot, move="contract")), None
     )
+    lapsed = next((one for one in reversed(told) if _names(one, "trading.award.lapsed", lot)), None)
+    contract = next((one for one in contracts if one.lot_id == lot.id), None)
     return LotWatch(
         number=lot.number,
         stage=lot.stage,
@@ -244,7 +278,10 @@ def _lot(
         candidates_at=notice.published_at if notice else None,
         publicity_until_at=lot.standstill_until_at if notice else None,
         awarded_at=lot.awarded_at,
+        lapsed_at=lapsed.at if lapsed else None,
         contracted_at=signed.at if signed else None,
+        published_at=contract.signed_at if contract else None,  # both stand in one transaction
+        filed_at=contract.filed_at if contract else None,
         report_entry=_entry(told, "evaluation.report.delivered", lot),
         candidates_entry=next(
             (

@@ -22,6 +22,7 @@ KINDS = {
     "score-sheet": marked("Score sheet locked"),
     "report": marked("Evaluation report"),
     "award": marked("Award"),
+    "contract": marked("Contract"),
     "objection": marked("Objection"),
     "decision": marked("Recorded decision"),
     "sealer-release": marked("Sealing program released"),
@@ -29,6 +30,8 @@ KINDS = {
     "admin-action": marked("Administration"),
     "auction": marked("Auction"),
     "auction-journal": marked("Auction journal"),
+    "slip-commit": marked("Sealed slip of an auction"),
+    "slip-close": marked("Sealed slips to be opened"),
     "tick": marked("Clock tick"),
 }
 
@@ -48,6 +51,7 @@ RULES = {
     "SX-07": marked("Publicity shorter than the law asks"),
     "SX-08": marked("Award letter not issued in time"),
     "SX-09": marked("Contract not signed in time"),
+    "SX-10": marked("Contract not published or filed in time"),
     "LC-01": marked("Step skipped or out of order"),
     "LC-03": marked("Opened with too few bids"),
     "LC-04": marked("Work went on during an objection"),
@@ -73,6 +77,7 @@ CLOCKS = {
     "buyer_decision_days_max": marked("Buyer to decide"),
     "publicity_end": marked("Publicity ends"),
     "contract": marked("Contract to be signed"),
+    "contract_filing_days_max": marked("Contract to be filed"),
 }
 
 EVENTS = {
@@ -88,13 +93,29 @@ EVENTS = {
     "bidding.bids.opened": marked("Bids opened"),
     "bidding.coefficient.drawn": marked("Coefficient drawn"),
     "evaluation.experts.drawn": marked("Experts drawn"),
+    "evaluation.pool.enlarged": marked("Pool of experts used up, reserve opened"),
+    "evaluation.buyer_seats.passed_on": marked("Buyer's empty seats passed to experts"),
     "evaluation.report.delivered": marked("Evaluation report delivered"),
     "trading.award.settled": marked("Award decided"),
+    "trading.award.lapsed": marked("Award lapsed"),
+    "trading.contract.made": marked("Contract signed"),
     "supervision.order.issued": marked("Order issued"),
 }
 """Facts the supervisor's feed shows; none of them tells who bids or how many before the opening."""
 
 COLOURS = {"red": marked("Red light"), "yellow": marked("Yellow light"), "green": marked("Green light")}
+
+
+ROOMS = {
+    "trading": marked("Trading"),
+    "bidding": marked("Bids and auctions"),
+    "evaluation": marked("Expert evaluation"),
+    "supervision": marked("Supervision"),
+}
+
+
+def room_word(name: str) -> str:
+    return gettext(ROOMS.get(name, name))
 
 
 def rule_word(rule: str) -> str:

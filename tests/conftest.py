@@ -4,13 +4,38 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import services
 from tests.support.house import House
+
+LONG_FIRST = ("e2e/test_crawl.py", "simulation/", "e2e/test_auction_formats.py")
+"""Files are dealt out whole to the workers: what takes long goes first, or one of them would finish it alone."""
+MIXED = ("e2e/", "integration/")
+"""Then files with a browser and files without in turn: two browsers at once slow each other down."""
+
+
+# A busy machine draws its examples slowly; that is no fault of the strategy.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order files by what they take; inside a file nothing changes."""
+    here = Path(__file__).parent
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path.relative_to(here).as_posix(), []).append(item)
+    order = [name for begin in LONG_FIRST for name in files if name.startswith(begin)]
+    rows = [[name for name in files if name.startswith(begin) and name not in order] for begin in MIXED]
+    order += [name for turn in zip_longest(*rows) for name in turn if name is not None]
+    order += [name for name in files if name not in set(order)]
+    items[:] = [item for name in order for item in files[name]]
 
 
 @pytest.fixture

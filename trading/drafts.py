@@ -28,6 +28,15 @@ LIVE_TERMS: Mapping[str, Any] = {
 }
 """What a tender prints whose lots are auctioned; the rules of each auction stand with its lot."""
 
+PRICE_TERMS: Mapping[str, Any] = {
+    "method": "lowest_price",
+    "price": {"formula": "none"},
+    "parts": ["price"],
+    "min_bids": 3,
+    "ties": ["draw"],
+}
+"""What a comparison of prices begins with: no panel sits, the lowest valid price wins, equal prices are drawn."""
+
 STEPS = ("basics", "lots", "terms", "dates", "documents", "sealing", "review")
 
 _NARROW = re.compile(
@@ -245,14 +254,16 @@ def first_draft(
     Raises:
         NotValid: ``procedure_not_in_regime``.
     """
-    live = procedures.procedure(procedure, law.regime).live
+    known = procedures.procedure(procedure, law.regime)
+    by_price = not known.live and not known.needs_panel
+    terms = LIVE_TERMS if known.live else PRICE_TERMS if by_price else first_terms(regime, category)
     return Draft(
         title=title,
         summary="",
         regime=regime,
         category=category,
         region=region,
-        terms=dict(LIVE_TERMS) if live else first_terms(regime, category),
+        terms=dict(terms),
         procedure=procedure,
         qualification="",
         contact=dict(contact),

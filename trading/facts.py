@@ -153,4 +153,74 @@ class AwardLetterIssued(Fact):
     supplier: UUID
 
 
+@dataclass(frozen=True, kw_only=True)
+class ContractDrafted(Fact):
+    """The buyer laid a contract before the winner; ``digest`` is the SHA-256 of its canonical text."""
+
+    name = "trading.contract.drafted"
+    lot: UUID
+    contract: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContractSigned(Fact):
+    """One party signed."""
+
+    name = "trading.contract.signed"
+    lot: UUID
+    contract: str
+    party: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContractMade(Fact):
+    """Both parties signed. ``documents`` names the signed text and its print (docs/formats/contract.md)."""
+
+    name = "trading.contract.made"
+    kind = "contract"
+    lot: UUID
+    contract: str
+    number: int
+    bid: str
+    supplier: str
+    price: Money
+    digest: str
+    documents: tuple[dict[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContractFiled(Fact):
+    """A copy went to the authority that keeps contracts, under its number."""
+
+    name = "trading.contract.filed"
+    lot: UUID
+    contract: str
+    filing_no: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwardLapsed(Fact):
+    """The winner did not sign; the lot goes to the next candidate or is tendered again."""
+
+    name = "trading.award.lapsed"
+    lot: UUID
+    bid: str
+    supplier: UUID
+    ground: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BondForfeited(Fact):
+    """A bid bond is kept, for a recorded ground."""
+
+    name = "trading.bond.forfeited"
+    lot: UUID
+    supplier: UUID
+    amount: Money
+    ground: str
+
+
 Body = dict[str, Any]

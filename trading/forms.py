@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from werkzeug.datastructures import MultiDict
 
 from kernel.errors import NotValid
+from kernel.money import Money
 from kernel.web import Form, Instant, YuanField
 from trading import words
 from trading.queries import Filter
@@ -72,7 +73,7 @@ class NewTender(Form):
 
     title: Line
     regime: Law
-    procedure: Literal["open", "reverse_auction", "listing", "auction"] = "open"
+    procedure: Literal["open", "comparison", "reverse_auction", "listing", "auction"] = "open"
     category: Category
 
 
@@ -170,6 +171,32 @@ class Termination(Form):
     confirmed: Literal["yes"]
 
 
+class ContractForm(Form):
+    """What the buyer writes into a contract; party and price must be the award's."""
+
+    supplier: Annotated[str, Field(min_length=1, max_length=24)]
+    price: YuanField
+    performance_bond: YuanField = Money(0)
+
+
+class ContractSignature(Form):
+    """A signature object as JSON text, over the text whose digest the page showed."""
+
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    signature: Annotated[str, Field(min_length=2, max_length=20_000)]
+
+
+class ContractFiling(Form):
+    filing_no: Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class Lapse(Form):
+    """Why an award ends without a contract, or a lot without an award; it cannot be taken back."""
+
+    reason: Prose
+    confirmed: Literal["yes"]
+
+
 class TermsForm(Form):
     """The terms of evaluation as their page lays them out: single fields; rows are read by ``terms_of``."""
 
@@ -193,6 +220,26 @@ class TermsForm(Form):
         if text and not re.fullmatch(r"[0-9.,，、\s]+", text):
             raise ValueError("numbers between commas")
         return text
+
+
+class PriceTermsForm(Form):
+    """The terms where the price alone decides."""
+
+    min_bids: Annotated[int, Field(ge=1, le=20)] = 3
+    ties: Literal["draw", "buyer"] = "draw"
+    floor: YuanField | None = None
+    period_days_max: Annotated[int, Field(ge=1, le=36500)] = 365
+
+    def terms(self, old: Mapping[str, Any]) -> dict[str, Any]:
+        """These terms over those that stand; what the page does not ask for stays."""
+        floor = f"{self.floor.yuan:.2f}" if self.floor is not None and self.floor.minor else ""
+        return {
+            **old,
+            "min_bids": self.min_bids,
+            "ties": [self.ties],
+            "floor": floor,
+            "period_days_max": self.period_days_max,
+        }
 
 
 FACTOR_FIELDS = ("name", "name_en", "max", "kind", "guide")

@@ -185,6 +185,54 @@ class Objection(Audited, Base):
     record_id: Mapped[UUID | None]
 
 
+class Contract(Audited, Base):
+    """合同: what buyer and supplier sign for one awarded lot; nothing in it departs from tender and bid.
+
+    ``state``: ``draft`` until both have signed, ``signed``, ``superseded`` by a newer draft, or ``lapsed``.
+    """
+
+    __tablename__ = "contract"
+    __subject__ = "tender_id"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tender_id: Mapped[UUID] = mapped_column(sa.ForeignKey("tender.id"), index=True)
+    lot_id: Mapped[UUID] = mapped_column(sa.ForeignKey("lot.id"), index=True)
+    number: Mapped[str] = mapped_column(sa.String(60), unique=True)
+    buyer_id: Mapped[UUID] = mapped_column(sa.ForeignKey("organization.id"), index=True)
+    org_id: Mapped[UUID] = mapped_column(sa.ForeignKey("organization.id"), index=True)
+    price: Mapped[Money]
+    performance_bond: Mapped[Money]
+    body: Mapped[dict[str, Any]]
+    digest: Mapped[str] = mapped_column(sa.String(64))
+    state: Mapped[str] = mapped_column(sa.String(16))
+    signatures: Mapped[dict[str, Any]]
+    drafted_at: Mapped[datetime]
+    signed_at: Mapped[datetime | None]
+    document_sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    pdf_sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    filing_no: Mapped[str | None] = mapped_column(sa.String(80))
+    filed_at: Mapped[datetime | None]
+    record_id: Mapped[UUID | None]
+
+
+class AwardLapse(Audited, Base):
+    """An award whose winner did not sign: why, and what bond he lost by it."""
+
+    __tablename__ = "award_lapse"
+    __subject__ = "tender_id"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tender_id: Mapped[UUID] = mapped_column(sa.ForeignKey("tender.id"), index=True)
+    lot_id: Mapped[UUID] = mapped_column(sa.ForeignKey("lot.id"), index=True)
+    bid: Mapped[str] = mapped_column(sa.String(32))
+    org_id: Mapped[UUID] = mapped_column(sa.ForeignKey("organization.id"), index=True)
+    ground: Mapped[str] = mapped_column(sa.String(16))
+    reason: Mapped[str] = mapped_column(sa.Text)
+    bond: Mapped[Money]
+    at: Mapped[datetime]
+    record_id: Mapped[UUID]
+
+
 class DocumentTaking(Base):
     """Who took a document and when; only counts are shown before the deadline (招标投标法 第二十二条)."""
 

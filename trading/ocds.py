@@ -12,7 +12,7 @@ from flask import Response, request
 
 from kernel.facts import rfc3339
 from kernel.identity.models import Organization
-from trading.models import Lot
+from trading.models import Contract, Lot
 from trading.queries import TenderPage
 from trading.rules.lifecycle import Stage
 
@@ -56,12 +56,15 @@ def package(page: TenderPage, *, base: str, origin: str) -> dict[str, Any]:
         "id": f"{ocid}-{page.newest if page.newest is not None else row.version}",
         "date": rfc3339(newest),
         "language": "zh",
-        "tag": ["tender"] + (["award"] if any(lot.outcome for lot in page.lots) else []),
+        "tag": ["tender"]
+        + (["award"] if any(lot.outcome for lot in page.lots) else [])
+        + (["contract"] if page.contracts else []),
         "initiationType": "tender",
         "parties": _parties(page),
         "buyer": {"id": page.buyer.uscc, "name": page.buyer.name},
         "tender": _tender(page, base),
         "awards": [_award(lot) for lot in page.lots if lot.outcome and lot.awarded_at],
+        "contracts": [_contract(one, page, base) for one in page.contracts],
     }
     return {
         "uri": f"{base}/api/v1/tenders/{row.code}/ocds",
@@ -164,6 +167,30 @@ def _award(lot: Lot) -> dict[str, Any]:
         "relatedLots": [str(lot.number)],
         "value": _value(int(whole) * 100 + int(part or "0")),
         "suppliers": [{"id": lot.outcome["supplier"], "name": lot.outcome["supplier_name"]}],
+    }
+
+
+def _contract(row: Contract, page: TenderPage, base: str) -> dict[str, Any]:
+    assert row.signed_at is not None
+    lot = next(one for one in page.lots if one.id == row.lot_id)
+    path = f"{base}/tenders/{page.tender.code}/lots/{lot.number}/contract"
+    return {
+        "id": row.number,
+        "awardID": f"{lot.number}-{lot.round}",
+        "title": row.body["subject"],
+        "description": row.body["quantity"],
+        "status": "active",
+        "dateSigned": rfc3339(row.signed_at),
+        "value": _value(row.price.minor),
+        "documents": [
+            {
+                "id": row.digest,
+                "documentType": "contractSigned",
+                "title": row.number,
+                "url": path,
+                "datePublished": rfc3339(row.signed_at),
+            }
+        ],
     }
 
 

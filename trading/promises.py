@@ -13,12 +13,17 @@ from sqlalchemy.orm import Session
 from kernel import calendar as calendars
 from kernel import rulebook
 from kernel.calendar import Verdict
+from kernel.identity.signing import spki_of
 from kernel.ledger.models import FactRow
 from kernel.money import Money
 from kernel.promises import Breach, promise
-from sealbid import jcs
+from sealbid import jcs, signatures
+from sealbid.errors import SealError
+from sealbid.signatures import Algorithm, SignatureObject
 from trading import facts, procedures
-from trading.models import Lot, Notice, Tender
+from trading.contract_text import digest_of
+from trading.models import Contract, Lot, Notice, Tender
+from trading.rules.contracts import Party
 from trading.rules.lifecycle import Move, Stage
 from trading.rules.timetable import Plan, check_timetable
 
@@ -123,4 +128,58 @@ def stages_are_explained(session: Session, now: datetime) -> Iterable[Breach]:
             yield Breach(lot_id, f"{stage.value}, but its facts say {expected}")
 
 
-PROMISES = (periods_were_lawful, notices_never_change, suspended_tenders_stand_still, stages_are_explained)
+@promise(
+    "Every signed contract is its award's, and both parties signed its text.",
+    source="招标投标法 第四十六条; 实施条例 第五十七条; 政府采购法 第四十六条",
+)
+def contracts_are_their_awards(session: Session, now: datetime) -> Iterable[Breach]:
+    """Party, bid and price of each contract against the settled award, its digest and its signatures again."""
+    awards: dict[str, dict[str, str]] = {}
+    for (body,) in session.execute(
+        sa.select(FactRow.body)
+        .where(FactRow.name == facts.AwardSettled.name)
+        .order_by(FactRow.at, FactRow.seq)
+    ):
+        awards[body["lot"]] = body
+    rows = session.execute(
+        sa.select(Contract, Lot.stage).join(Lot, Lot.id == Contract.lot_id).where(Contract.state == "signed")
+    )
+    for contract, stage in rows:
+        text, award = contract.body, awards.get(str(contract.lot_id))
+        if award is None or stage is not Stage.CONTRACTED:
+            yield Breach(contract.number, "the lot of a signed contract is not awarded and contracted")
+            continue
+        stated = (text["bid"], text["price"], str(contract.org_id), f"{contract.price.yuan:.2f}")
+        if stated != (award["bid"], award["price"], award["supplier"], award["price"]):
+            yield Breach(contract.number, "party, bid or price differ from the award")
+        if digest_of(text) != contract.digest:
+            yield Breach(contract.number, "the text is not the one that was signed")
+        yield from _unsigned(session, contract)
+    made = session.scalars(sa.select(Lot.id).where(Lot.stage == Stage.CONTRACTED))
+    signed = set(session.scalars(sa.select(Contract.lot_id).where(Contract.state == "signed")))
+    for lot_id in made:
+        if lot_id not in signed:
+            yield Breach(lot_id, "contracted without a signed contract")
+
+
+def _unsigned(session: Session, contract: Contract) -> Iterable[Breach]:
+    """Plain signatures are checked to the end; a passkey's is checked when it is made."""
+    for party in Party:
+        try:
+            parsed = SignatureObject.from_json(contract.signatures[party.value]["sig"])
+            spki = spki_of(session, parsed.kid)
+            if spki is None:
+                yield Breach(contract.number, f"the {party} signed with an unknown key")
+            elif parsed.alg is not Algorithm.WEBAUTHN:
+                signatures.verify(parsed, "contract", contract.body, spki)
+        except (SealError, KeyError, ValueError):
+            yield Breach(contract.number, f"the {party}'s signature is not over this text")
+
+
+PROMISES = (
+    periods_were_lawful,
+    notices_never_change,
+    suspended_tenders_stand_still,
+    stages_are_explained,
+    contracts_are_their_awards,
+)

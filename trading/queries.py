@@ -22,7 +22,7 @@ from kernel.web.paging import Page, page_of
 from sealbid import jcs
 from trading import search, words
 from trading.actions.notices import law_of
-from trading.models import Document, Lot, Notice, Question, Tender
+from trading.models import Contract, Document, Lot, Notice, Question, Tender
 from trading.procedures import PROCEDURES, Offering
 from trading.process import LotState, standing
 from trading.rules.lifecycle import Stage
@@ -49,6 +49,7 @@ class NoticeLine:
     region: str
     buyer: str
     amount: Money | None
+    amount_word: str
     published_at: datetime
     bids_close_at: datetime
     until_at: datetime | None
@@ -110,6 +111,7 @@ def _line(row: Any) -> NoticeLine:
         region=notice.region,
         buyer=buyer,
         amount=notice.amount,
+        amount_word=words.amount_word(notice.kind, notice.regime),
         published_at=notice.published_at,
         bids_close_at=close,
         until_at=notice.until_at,
@@ -273,6 +275,7 @@ class TenderPage:
     notices: Sequence[tuple[NoticeLine, int | None]]
     records: int
     newest: int | None
+    contracts: Sequence[Contract] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -373,7 +376,17 @@ def tender_page(session: Session, tender: Tender, now: datetime) -> TenderPage:
         notices=[(_line(row), found.get(row[0].record_id)) for row in rows],
         records=records,
         newest=newest,
+        contracts=signed_contracts(session, tender),
     )
+
+
+def signed_contracts(session: Session, tender: Tender) -> list[Contract]:
+    """Signed contracts of a tender; asks only where a lot is contracted."""
+    lots = [lot.id for lot in tender.lots if lot.stage is Stage.CONTRACTED]
+    if not lots:
+        return []
+    query = sa.select(Contract).where(Contract.lot_id.in_(lots), Contract.state == "signed")
+    return list(session.scalars(query.order_by(Contract.number)))
 
 
 def public_facts() -> tuple[sa.ColumnElement[bool], ...]:

@@ -35,7 +35,7 @@ REGIMES: Mapping[str, str] = {
 WIZARD_REGIMES = ("TM", "TV", "TR", "WR", "GP", "SM", "NP", "LA", "MI", "EQ", "AD", "FO")
 """Regimes a buyer can tender, sell or buy under on this platform."""
 
-WIZARD_PROCEDURES = ("open", "reverse_auction", "listing", "auction")
+WIZARD_PROCEDURES = ("open", "comparison", "reverse_auction", "listing", "auction")
 """Procedures the wizard prepares; the rules say which regime knows which."""
 
 CATEGORIES: Mapping[str, str] = {
@@ -71,7 +71,18 @@ KINDS: Mapping[str, str] = {
     "result": "Award result",
     "failure": "Failure notice",
     "contract": "Contract notice",
+    "lapse": "Award lapsed",
 }
+
+CONTRACT_DUTIES: Mapping[str, str] = {
+    "draft": "Draft the contract",
+    "sign": "Sign the contract",
+    "file": "Record the filing",
+    "decide": "Decide how it goes on",
+    "wait": "The other party is awaited",
+    "nothing": "Nothing to do",
+}
+"""What an organisation owes a contract."""
 
 METHODS: Mapping[str, str] = {
     "comprehensive": "Comprehensive evaluation",
@@ -134,6 +145,19 @@ def business_of(regime: str) -> tuple[str, str]:
         if regime in regimes:
             return word, colour
     return REGIMES.get(regime, regime), ""
+
+
+AMOUNTS: Mapping[str, str] = {
+    "result": "Award price",
+    "candidates": "First candidate",
+    "contract": "Contract price",
+}
+"""What the amount of a notice is, where it is not the ceiling."""
+
+
+def amount_word(kind: str, regime: str) -> str:
+    """The word before a notice's amount: a message id."""
+    return AMOUNTS.get(kind, "Budget" if regime == "GP" else "Ceiling")
 
 
 def kind_word(kind: str, regime: str) -> str:

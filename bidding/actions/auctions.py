@@ -28,7 +28,7 @@ from bidding.models_auction import (
 )
 from bidding.rights import AUCTION_REGISTER, AUCTION_TERMS, BOND_CONFIRM
 from bidding.rules.auction import events
-from bidding.rules.auction.terms import Direction, Format, LimitMode, Sealing, Terms
+from bidding.rules.auction.terms import Direction, Format, Terms
 from kernel.errors import NotAllowed, NotFound, NotNow, NotValid
 from kernel.facts import plain, rfc3339
 from kernel.identity.models import Organization
@@ -143,8 +143,6 @@ def _require_fitting(tender: Tender, lot: Lot, printed: Printed) -> None:
     ranked = all(rank >= 1 for rank in printed.holders.values())
     if bool(printed.holders) is not (terms.priority is not None) or not ranked:
         raise NotValid("auction_holders", source="rules §4.6", field="holders")
-    if terms.limits is LimitMode.SEALED or terms.sealing is Sealing.SEALED:
-        raise NotValid("auction_sealing", source="rules §4.7", field="terms.sealing")
 
 
 def prepare_auctions(work: Work, fact: NoticePublished) -> None:
@@ -279,7 +277,10 @@ def register(work: Work, auction_id: UUID, statement: Mapping[str, Any]) -> Auct
         raise NotValid("own_auction", source="拍卖法 第三十条", field="org")
     assert work.actor.org_id is not None
     assert work.actor.person_id is not None
-    if defaulted(work.session, auction.lot_id, work.actor.org_id):
+    from bidding.actions.auctions_default import barred
+
+    again = defaulted(work.session, auction.lot_id, work.actor.org_id)
+    if again or barred(work, tender.project_id, work.actor.org_id):
         raise NotAllowed("defaulted_before", source="rules §4.3 A-16")
     taken = sorted(seat.plate for seat in seats_of(work.session, auction.id))
     nonce = work.entropy(32)

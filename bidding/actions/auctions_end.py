@@ -14,6 +14,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from bidding import auction_facts as facts
+from bidding.actions.auctions_letters import issue_confirmation
+from bidding.actions.auctions_sealed import published
 from bidding.actions.auctions_write import hold
 from bidding.hall_core import journal
 from bidding.hall_core.journal import Line
@@ -55,7 +57,8 @@ def conclude(
     made = room.state.outcome
     assert made is not None, "an auction that is over came out somehow"
     auction.ended_at, auction.result = room.state.at, result_plain(made)
-    auction.journal_sha256 = hashlib.sha256(journal_file(auction, room, lines)).hexdigest()
+    slips = published(work.session, auction.id)
+    auction.journal_sha256 = hashlib.sha256(journal_file(auction, room, lines, slips)).hexdigest()
     work.record(
         facts.AuctionEnded(
             subject=auction.id,
@@ -112,8 +115,13 @@ def result_plain(made: Result) -> dict[str, Any]:
     }
 
 
-def journal_file(auction: Auction, room: Room, lines: Sequence[Line]) -> bytes:
-    """The journal as anybody may replay it: header, salted events, chain. Format: docs/formats/auction-journal.md."""
+def journal_file(
+    auction: Auction, room: Room, lines: Sequence[Line], slips: Sequence[Mapping[str, Any]] = ()
+) -> bytes:
+    """The journal as anybody may replay it: header, salted events, chain, opened slips.
+
+    Format: docs/formats/auction-journal.md.
+    """
     number = room.lot.rpartition("/")[2]
     terms = room.state.terms
     holders = terms.priority.holders if terms.priority is not None else ()
@@ -128,6 +136,7 @@ def journal_file(auction: Auction, room: Room, lines: Sequence[Line]) -> bytes:
             "events": [{"text": line.text, "salt": b64(line.salt)} for line in lines],
             "chain": room.head.chain.hex(),
             "result": auction.result or {},
+            **({"slips": list(slips)} if slips else {}),
         }
     ).encode()
 
@@ -269,7 +278,9 @@ def confirm_result(work: Work, auction_id: UUID, *, rejected: Mapping[str, str] 
         )
     )
     _refund_all(work, auction, tender, but=plate)
-    _publish(work, tender, lot, auction, supplier, plate, price, told)
+    assert isinstance(seat, AuctionSeat)
+    until = _publish(work, tender, lot, auction, supplier, plate, price, told)
+    issue_confirmation(work, auction, tender, lot, seat, price, until)
     _tell(work, tender, lot, auction, plate)
     return lot
 
@@ -314,8 +325,11 @@ def _publish(
     plate: str,
     price: Money,
     told: str,
-) -> None:
-    """The result notice: only now, and only of the winner, a name stands beside a plate (rules §4.5 step 9)."""
+) -> datetime | None:
+    """The result notice, and until when it is on public display.
+
+    Only now, and only of the winner, a name stands beside a plate. Source: rules §4.5 step 9, §4.8.
+    """
     law = law_of(tender, work.now)
     publicity = dues.standstill(law, work.now, calendar=calendars.official())
     assert auction.ended_at is not None
@@ -341,6 +355,7 @@ def _publish(
         until_at=publicity.due_at if publicity is not None else None,
         amount=price,
     )
+    return publicity.due_at if publicity is not None else None
 
 
 def _tell(work: Work, tender: Tender, lot: Lot, auction: Auction, winner: str) -> None:
@@ -373,8 +388,8 @@ def _tell(work: Work, tender: Tender, lot: Lot, auction: Auction, winner: str) -
 def keep_bond(work: Work, auction_id: UUID, reason: str) -> BondOrder:
     """Keep the deposit of a winner who does not stand by his offer, for a reason everybody can read.
 
-    He is refused when the lot is auctioned again. Claiming the difference of the re-sale from him is a matter of
-    contracts, which this platform does not hold yet.
+    He is refused when the lot is auctioned again. For a confirmed winner ``auctions_default`` also bars him from
+    re-sales in other tenders, and states the difference he owes.
 
     Raises:
         NotNow: ``auction_not_over``; ``bond_missing`` when the notice asked none. NotValid: ``reason_missing``.

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from bidding import auction_facts as facts
 from bidding.actions.auctions_end import conclude
+from bidding.actions.auctions_sealed import close_part, leave_parts
 from bidding.actions.auctions_write import append, hold, write
 from bidding.hall_core import rooms
 from bidding.hall_core.core import lost
@@ -43,6 +44,8 @@ LONG = 2000
 PLATFORM_REASONS = frozenset({"failover", "storage"})
 _ANCHORED_AT = sa.select(HEADS.c.anchored_at).where(HEADS.c.id == sa.bindparam("auction_id"))
 LIVING = (AuctionStage.PRINTED, AuctionStage.LIVE)
+AFTER = (*OVER, Stage.SETTLING, Stage.ASKING)
+"""Stages in which nobody offers any more."""
 
 
 def keep_moment(work: Work, auction_id: UUID) -> None:
@@ -87,8 +90,13 @@ def follow(work: Work, auction_id: UUID) -> Auction:
         _note_start(work, auction, tender, lot, room)
     if room.state.stage is Stage.SETTLING and auction.stage is AuctionStage.LIVE:
         auction.stage = AuctionStage.SETTLING
-        anchor(work, auction, tender)
+        anchor(work, auction, tender, beat=True)
+    elif room.state.stage not in AFTER and auction.stage is AuctionStage.SETTLING:
+        auction.stage = AuctionStage.LIVE  # what was sealed of a round is open, and the next one has begun
+        anchor(work, auction, tender, beat=True)
+    close_part(work, auction, tender, lot, room)
     if room.state.stage in OVER and auction.stage in (*LIVING, AuctionStage.SETTLING):
+        leave_parts(work, auction, tender)
         anchor(work, auction, tender)
         conclude(work, auction, tender, lot, room, lines)
     return auction
@@ -319,6 +327,10 @@ def follow_all(platform: Platform) -> int:
                 sa.or_(
                     sa.and_(Auction.stage == AuctionStage.PRINTED, AuctionHead.stage != Stage.WAITING.value),
                     sa.and_(Auction.stage == AuctionStage.LIVE, AuctionHead.stage == Stage.SETTLING.value),
+                    sa.and_(
+                        Auction.stage == AuctionStage.SETTLING,
+                        AuctionHead.stage.not_in([stage.value for stage in AFTER]),
+                    ),
                     sa.and_(Auction.stage.in_((*LIVING, AuctionStage.SETTLING)), AuctionHead.over),
                 )
             )

@@ -81,7 +81,7 @@ def _place_here(work: Work, auction_id: UUID, event: Event) -> str:
         taken = receipt_of(state, key) if key is not None else None
         if taken is None:
             return signer.receipt(note_body(auction_id, room_now.lot, event, state, digest, log))
-        body = offer_body(auction_id, room_now.lot, taken, state, digest, log, counted=room_now.counted)
+        body = offer_body(room_now.name, room_now.lot, taken, state, digest, log, counted=room_now.counted)
         return signer.receipt(body)
 
     def deed(draft: Draft, now: datetime) -> None:

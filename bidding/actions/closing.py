@@ -6,6 +6,7 @@ Source: spec sealing §8.1; 招标投标法 第二十八条; 实施条例 第四
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from bidding.rights import CLOSE
 from bidding.rules.opening import Windows, windows
 from bidding.rules.states import BidState, OpeningState
 from kernel.errors import NotNow
+from kernel.keyed import Keyed, settle
 from kernel.ledger import book, sequencer
 from kernel.work import Work
 from sealbid.policy import Policy
@@ -28,6 +30,19 @@ from trading.actions.notices import law_of
 from trading.models import Lot, Tender
 from trading.procedures import PROCEDURES
 from trading.rules.lifecycle import Move, Stage
+
+OPENINGS = Keyed(Opening, Opening.tender_id)
+
+_OPENABLE = (
+    Bid.tender_id.in_(sa.bindparam("tender_ids", expanding=True)),
+    Bid.completed_at.is_not(None),
+    Bid.state.in_((BidState.COMPLETE, BidState.REVOKED)),
+    Lot.stage != Stage.FAILED,
+    Lot.stage != Stage.TENDERING,
+)
+_ALL_BIDS = sa.select(Bid).where(Bid.tender_id == sa.bindparam("tender_id")).order_by(Bid.code)
+_TO_OPEN = sa.select(Bid).join(Lot, Lot.id == Bid.lot_id).where(*_OPENABLE).order_by(Bid.code)
+_CODES_TO_OPEN = sa.select(Bid.code).join(Lot, Lot.id == Bid.lot_id).where(*_OPENABLE).order_by(Bid.code)
 
 
 def close_moment(tender: Any) -> datetime | None:
@@ -51,7 +66,6 @@ def close_tender(work: Work, tender_id: UUID) -> Opening | None:
     """
     work.require(CLOSE)
     tender = work.lock(Tender, tender_id)
-    work.session.refresh(tender)
     moment = close_moment(tender)
     if moment is None:
         raise NotNow("already_closed", tender=tender.code)
@@ -60,25 +74,29 @@ def close_tender(work: Work, tender_id: UUID) -> Opening | None:
     policy_row = newest_policy(work.session, tender.id)
     assert policy_row is not None, "no tender is published without a policy"
     policy = Policy.decode(policy_row.jcs)
-    bids = work.scalars(sa.select(Bid).where(Bid.tender_id == tender.id).order_by(Bid.code))
+    bids = list(work.session.scalars(_ALL_BIDS, {"tender_id": tender.id}))
     late = _drop_incomplete(work, tender, bids)
     sequencer.sequence_within(work)
     in_time = [bid for bid in bids if bid.state is BidState.COMPLETE]
+    places = book.places_of(
+        work.session,
+        (
+            record
+            for bid in bids
+            for record in (bid.commit_record_id, bid.complete_record_id, bid.withdraw_record_id)
+        ),
+    )
     body = {
         "v": 1,
         "tender": tender.code,
         "policy": policy_row.digest,
-        "bids": [_listed(work.session, bid) for bid in in_time],
+        "bids": [_listed(places, bid) for bid in in_time],
         "withdrawn": [
-            {"bid": bid.code, "leaf": book.place_of(work.session, bid.withdraw_record_id)}
+            {"bid": bid.code, "leaf": places[bid.withdraw_record_id]}
             for bid in bids
             if bid.withdraw_record_id is not None and bid.code not in late
         ],
-        "late": [
-            {"bid": bid.code, "leaf": book.place_of(work.session, bid.commit_record_id)}
-            for bid in bids
-            if bid.code in late
-        ],
+        "late": [{"bid": bid.code, "leaf": places[bid.commit_record_id]} for bid in bids if bid.code in late],
     }
     recorded = work.record(facts.TenderClosed(subject=tender.id, tender=tender.code, body=body))
     sequencer.sequence_within(work)
@@ -116,12 +134,12 @@ def close_tender(work: Work, tender_id: UUID) -> Opening | None:
     return opening
 
 
-def _listed(session: Session, bid: Bid) -> dict[str, Any]:
+def _listed(places: Mapping[UUID | None, int | None], bid: Bid) -> dict[str, Any]:
     assert bid.complete_record_id is not None
     return {
         "bid": bid.code,
-        "commit": book.place_of(session, bid.commit_record_id),
-        "complete": book.place_of(session, bid.complete_record_id),
+        "commit": places[bid.commit_record_id],
+        "complete": places[bid.complete_record_id],
         "parts": [part.root for part in bid.parts],
     }
 
@@ -142,22 +160,24 @@ def timers_of(tender: Tender, now: datetime) -> Windows:
 
 
 def opening_of(session: Session, tender_id: UUID) -> Opening | None:
-    return session.scalars(sa.select(Opening).where(Opening.tender_id == tender_id)).one_or_none()
+    """The opening of a tender, once it is closed."""
+    return OPENINGS.find(session, tender_id)
 
 
 def bids_to_open(session: Session, tender_id: UUID) -> list[Bid]:
     """Bids in time, of lots that are being opened; ordered by code as the close lists them."""
-    return list(
-        session.scalars(
-            sa.select(Bid)
-            .join(Lot, Lot.id == Bid.lot_id)
-            .where(
-                Bid.tender_id == tender_id,
-                Bid.completed_at.is_not(None),
-                Bid.state.in_((BidState.COMPLETE, BidState.REVOKED)),
-                Lot.stage != Stage.FAILED,
-                Lot.stage != Stage.TENDERING,
-            )
-            .order_by(Bid.code)
-        )
-    )
+    return list(session.scalars(_TO_OPEN, {"tender_ids": [tender_id]}))
+
+
+def bids_to_open_of(session: Session, tender_ids: Iterable[UUID]) -> dict[UUID, list[Bid]]:
+    """``bids_to_open`` of many tenders in one query."""
+    found: dict[UUID, list[Bid]] = {tender_id: [] for tender_id in tender_ids}
+    for bid in session.scalars(_TO_OPEN, {"tender_ids": list(found)}):
+        found[bid.tender_id].append(bid)
+    return found
+
+
+def codes_to_open(session: Session, tender_id: UUID) -> list[str]:
+    """The codes of ``bids_to_open``, without the bids."""
+    settle(session, Bid, Lot)
+    return list(session.connection().scalars(_CODES_TO_OPEN, {"tender_ids": [tender_id]}))

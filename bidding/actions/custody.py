@@ -5,8 +5,9 @@ Source: spec sealing §2 and §4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding import facts
+from bidding.actions.sealers import released_sealers
 from bidding.models import SealPolicy, Seat, StandingCustodian
 from bidding.rights import KEY_STATE, POLICY_SEAL, SEAT_GIVE, STANDING_SET
+from bidding.rules.auction import closings
+from bidding.rules.auction.terms import Terms
 from kernel.errors import NotFound, NotNow, NotValid
 from kernel.identity.models import Organization
-from kernel.identity.queries import keys_of_organization
+from kernel.identity.queries import keys_of_organizations
+from kernel.keyed import Keyed
 from kernel.ledger import trust
 from kernel.work import Work
 from sealbid.errors import SealError
@@ -26,10 +31,33 @@ from sealbid.policy import Custodian, Policy, require_sound_policy
 from sealbid.signatures import Trust
 from trading import actions as trading
 from trading.models import Tender
+from trading.procedures import PROCEDURES
 
 ROLES = ("tenderer", "operator", "supervisor", "notary", "association")
 KEY_DAYS = 120
 """How long after the deadline a custodian's key for the tender still answers; covers every extension."""
+
+
+SEATS = Keyed(Seat, Seat.tender_id, Seat.x)
+POLICIES = Keyed(SealPolicy, SealPolicy.digest)
+
+_SEATS = (
+    sa.select(Seat)
+    .where(Seat.tender_id.in_(sa.bindparam("tender_ids", expanding=True)))
+    .order_by(Seat.tender_id, Seat.x)
+)
+_UNSTATED = (
+    sa.select(sa.func.count())
+    .select_from(Seat)
+    .where(
+        Seat.tender_id == sa.bindparam("tender_id"), Seat.statement.is_(None), Seat.id != sa.bindparam("but")
+    )
+)
+_NEWEST_POLICY = (
+    sa.select(SealPolicy)
+    .join(Tender, sa.and_(Tender.policy_digest == SealPolicy.digest, Tender.id == SealPolicy.tender_id))
+    .where(SealPolicy.tender_id.in_(sa.bindparam("tender_ids", expanding=True)))
+)
 
 
 def set_standing_custodian(work: Work, org_id: UUID, role: str) -> StandingCustodian:
@@ -92,7 +120,16 @@ def threshold_for(n: int) -> int:
 
 
 def seats_of(session: Session, tender_id: UUID) -> list[Seat]:
-    return list(session.scalars(sa.select(Seat).where(Seat.tender_id == tender_id).order_by(Seat.x)))
+    """The seats of a tender in the order of their numbers."""
+    return list(session.scalars(_SEATS, {"tender_ids": [tender_id]}))
+
+
+def seats_of_all(session: Session, tender_ids: Iterable[UUID]) -> dict[UUID, list[Seat]]:
+    """``seats_of`` many tenders in one query."""
+    found: dict[UUID, list[Seat]] = {tender_id: [] for tender_id in tender_ids}
+    for seat in session.scalars(_SEATS, {"tender_ids": list(found)}):
+        found[seat.tender_id].append(seat)
+    return found
 
 
 def state_key(work: Work, seat_id: UUID, statement: Mapping[str, Any]) -> Seat:
@@ -128,7 +165,7 @@ def state_key(work: Work, seat_id: UUID, statement: Mapping[str, Any]) -> Seat:
         ),
         sig=custodian.sig.to_json(),
     )
-    if all(one.statement for one in seats_of(work.session, tender.id)):
+    if not work.session.connection().scalar(_UNSTATED, {"tender_id": tender.id, "but": seat.id}):
         _write_policy(work, tender)
     return seat
 
@@ -149,21 +186,21 @@ def _write_policy(work: Work, tender: Tender) -> SealPolicy:
     if missing or not seats:
         raise NotNow("custodian_keys_missing", source="sealing §4", seats=missing)
     before = newest_policy(work.session, tender.id)
-    closes = tender.bids_close_at.replace(microsecond=0)
+    due = what_opens(tender)
     policy = Policy(
         tender=tender.code,
         suites=(work.platform.settings.suite,),
         t=threshold_for(len(seats)),
         custodians=tuple(Custodian.from_json(seat.statement) for seat in seats),
-        deadline=closes,
-        opening=closes,
+        deadline=due.at,
+        opening=due.at,
         grace_s=0,
-        min_bids=int(tender.terms["min_bids"]),
-        parts=tuple(tender.terms["parts"]),
+        min_bids=due.least,
+        parts=due.parts,
         lock="none",
         log=(trust.log_vkey(work.platform.settings),),
         witness=trust.trust_text(work.platform.settings),
-        sealer=tuple(work.platform.sealers),
+        sealer=released_sealers(work),
         prev="" if before is None else before.digest,
     )
     digest = policy.digest.hex()
@@ -184,6 +221,35 @@ def _write_policy(work: Work, tender: Tender) -> SealPolicy:
     )
     trading.fix_policy(work, tender.id, digest)
     return row
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is sealed at a tender: its parts, when the first may be opened at the earliest, and of how many at least."""
+
+    parts: tuple[str, ...]
+    at: datetime
+    least: int
+
+
+def what_opens(tender: Tender) -> Due:
+    """The parts of a tender's policy: those of its bids, or those of its auctions where something is sealed in them.
+
+    Source: spec sealing §4; rules §4.2, §4.6 F8, §4.7.
+    """
+    if PROCEDURES[tender.procedure].live:
+        parts: tuple[str, ...] = ()
+        moments = []
+        for lot in tender.lots:
+            terms = Terms.from_plain(lot.live["terms"]) if lot.live is not None else None
+            own = closings.parts_of(closings.prefix_of(lot.number, lot.round), terms) if terms else ()
+            at = closings.opens_at(terms) if terms and own else None
+            parts = (*parts, *own)
+            moments += [at] if at is not None else []
+        if parts and moments:
+            return Due(parts, min(moments).replace(microsecond=0), 1)
+    closes = tender.bids_close_at.replace(microsecond=0)
+    return Due(tuple(tender.terms["parts"]), closes, int(tender.terms["min_bids"]))
 
 
 def _same_terms(row: SealPolicy, policy: Policy) -> bool:
@@ -212,24 +278,23 @@ def _require_sound(work: Work, tender: Tender, seats: list[Seat], policy: Policy
 
 
 def _trust(work: Work, seats: list[Seat]) -> Trust:
-    pinned = {}
-    for seat in seats:
-        org = work.session.get_one(Organization, seat.org_id)
-        pinned[org.uscc] = keys_of_organization(work.session, seat.org_id)
+    keys = keys_of_organizations(work.session, [seat.org_id for seat in seats])
+    pinned = {work.session.get_one(Organization, org_id).uscc: found for org_id, found in keys.items()}
     return Trust(at=work.now, pinned=pinned, relying_party=work.platform.relying_party)
 
 
 def newest_policy(session: Session, tender_id: UUID) -> SealPolicy | None:
     """The policy in force: the one whose digest the tender carries."""
-    return session.scalars(
-        sa.select(SealPolicy)
-        .join(Tender, Tender.policy_digest == SealPolicy.digest)
-        .where(SealPolicy.tender_id == tender_id, Tender.id == tender_id)
-    ).one_or_none()
+    return newest_policies(session, [tender_id]).get(tender_id)
+
+
+def newest_policies(session: Session, tender_ids: Sequence[UUID]) -> dict[UUID, SealPolicy]:
+    """The policies in force of many tenders, in one query."""
+    return {row.tender_id: row for row in session.scalars(_NEWEST_POLICY, {"tender_ids": tender_ids})}
 
 
 def policy_by_digest(session: Session, digest: str) -> SealPolicy:
-    row = session.scalars(sa.select(SealPolicy).where(SealPolicy.digest == digest)).one_or_none()
+    row = POLICIES.find(session, digest)
     if row is None:
         raise NotFound("policy_unknown", digest=digest)
     return row

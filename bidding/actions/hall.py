@@ -24,17 +24,56 @@ from bidding.models import (
     Release,
     Seat,
 )
+from bidding.opening_live import tell_hall
 from bidding.rights import HALL_ATTEND, OPENING_CONFIRM, RECORD_SIGN
 from bidding.rules.opening import FewOpened, after_decryption
 from bidding.rules.states import BidState, OpeningState
 from kernel import documents
 from kernel.errors import NotAllowed, NotFound, NotNow
 from kernel.identity.models import Organization
-from kernel.ledger import book
+from kernel.ledger.models import LogRecord
 from kernel.work import Work
 from trading import actions as trading
 from trading.models import Objection, Tender
 from trading.rules.lifecycle import Move, Stage
+
+_OPENED_PRICES = (
+    sa.select(
+        *(Bid.lot_id, Bid.code, Bid.committed_at, Bid.completed_at, Organization.name, Organization.uscc),
+        *(OpenedPart.order, OpenedPart.opened_at, OpenedPart.way, OpenedPart.ok, OpenedPart.why),
+        *(OpenedPart.cause, OpenedPart.price, OpenedPart.manifest, LogRecord.idx.label("commit_leaf")),
+    )
+    .join(OpenedPart, OpenedPart.bid_id == Bid.id)
+    .join(Organization, Organization.id == Bid.org_id)
+    .join(LogRecord, LogRecord.id == Bid.commit_record_id)
+    .where(Bid.tender_id == sa.bindparam("tender_id"), OpenedPart.part == "price")
+    .order_by(OpenedPart.order)
+)
+_SEATED = (
+    sa.select(Seat.x, Seat.role, Organization.name)
+    .join(Organization, Organization.id == Seat.org_id)
+    .where(Seat.tender_id == sa.bindparam("tender_id"))
+    .order_by(Seat.x)
+)
+_RELEASED = (
+    sa.select(Release.x, sa.func.max(Release.released_at))
+    .where(Release.tender_id == sa.bindparam("tender_id"), Release.content.is_not(None))
+    .group_by(Release.x)
+)
+_STANDING = (
+    sa.select(sa.func.count())
+    .select_from(Bid)
+    .where(Bid.lot_id == sa.bindparam("lot_id"), Bid.state == BidState.COMPLETE)
+)
+_UNANSWERED = (
+    sa.select(sa.func.count())
+    .select_from(Objection)
+    .where(
+        Objection.tender_id == sa.bindparam("tender_id"),
+        Objection.matter == "opening",
+        Objection.answered_at.is_(None),
+    )
+)
 
 
 def next_moment(opening: Any) -> datetime | None:
@@ -54,6 +93,7 @@ def attend(work: Work, tender_id: UUID) -> None:
     assert work.actor.org_id is not None
     if work.session.get(Attendance, (tender_id, work.actor.org_id)) is None:
         work.session.add(Attendance(tender_id=tender_id, org_id=work.actor.org_id, at=work.now))
+        work.after_commit(lambda: tell_hall(work.platform, tender_id))
 
 
 def sign_record(work: Work, tender_id: UUID, remark: str = "") -> None:
@@ -105,13 +145,7 @@ def confirm_opening(work: Work, tender_id: UUID) -> Opening:
     assert opening.objections_until_at is not None
     if work.now < opening.objections_until_at:
         raise NotNow("objection_window", source="实施条例 第四十四条", until=opening.objections_until_at)
-    unanswered = work.session.scalar(
-        sa.select(sa.func.count())
-        .select_from(Objection)
-        .where(
-            Objection.tender_id == tender_id, Objection.matter == "opening", Objection.answered_at.is_(None)
-        )
-    )
+    unanswered = work.session.scalar(_UNANSWERED, {"tender_id": tender_id})
     if unanswered:
         if not work.actor.is_system:
             raise NotNow("objection_open", source="实施条例 第四十四条")
@@ -159,12 +193,7 @@ def confirm_opening(work: Work, tender_id: UUID) -> Opening:
 
 def _opened(work: Work, lot_id: UUID) -> int:
     """How many bids of a lot are still in after the opening. Source: spec rules §3.4."""
-    count = work.session.scalar(
-        sa.select(sa.func.count())
-        .select_from(Bid)
-        .where(Bid.lot_id == lot_id, Bid.state == BidState.COMPLETE)
-    )
-    return count or 0
+    return work.session.scalar(_STANDING, {"lot_id": lot_id}) or 0
 
 
 def record_of_opening(session: Session, opening: Opening) -> dict[str, Any]:
@@ -172,32 +201,24 @@ def record_of_opening(session: Session, opening: Opening) -> dict[str, Any]:
     tender = session.get_one(Tender, opening.tender_id)
     lots = {lot.id: lot for lot in tender.lots}
     rows: list[dict[str, Any]] = []
-    query = (
-        sa.select(Bid, OpenedPart, Organization)
-        .join(OpenedPart, OpenedPart.bid_id == Bid.id)
-        .join(Organization, Organization.id == Bid.org_id)
-        .where(Bid.tender_id == tender.id, OpenedPart.part == "price")
-        .order_by(OpenedPart.order)
-    )
-    for bid, part, org in session.execute(query):
-        manifest = part.manifest or {}
+    for bid in session.execute(_OPENED_PRICES, {"tender_id": tender.id}):
         rows.append(
             {
-                "order": part.order,
+                "order": bid.order,
                 "lot": lots[bid.lot_id].number,
                 "bid": bid.code,
-                "bidder": org.name,
-                "uscc": org.uscc,
+                "bidder": bid.name,
+                "uscc": bid.uscc,
                 "committed_at": _text(bid.committed_at),
                 "completed_at": _text(bid.completed_at),
-                "opened_at": _text(part.opened_at),
-                "way": part.way,
-                "ok": part.ok,
-                "why": part.why,
-                "cause": part.cause,
-                "price": f"{part.price.yuan:.2f}" if part.price else "",
-                "opening": manifest.get("opening", {}),
-                "commit_leaf": book.place_of(session, bid.commit_record_id),
+                "opened_at": _text(bid.opened_at),
+                "way": bid.way,
+                "ok": bid.ok,
+                "why": bid.why,
+                "cause": bid.cause,
+                "price": f"{bid.price.yuan:.2f}" if bid.price else "",
+                "opening": (bid.manifest or {}).get("opening", {}),
+                "commit_leaf": bid.commit_leaf,
             }
         )
     draws = session.scalars(sa.select(CoefficientDraw).where(CoefficientDraw.tender_id == tender.id))
@@ -227,26 +248,15 @@ def record_of_opening(session: Session, opening: Opening) -> dict[str, Any]:
 
 
 def _custodians(session: Session, tender_id: UUID) -> list[dict[str, Any]]:
-    rows = session.execute(
-        sa.select(Release.x, sa.func.max(Release.released_at))
-        .where(Release.tender_id == tender_id, Release.content.is_not(None))
-        .group_by(Release.x)
-    )
-    released = {row[0]: row[1] for row in rows}
-    seats = session.execute(
-        sa.select(Seat, Organization)
-        .join(Organization, Organization.id == Seat.org_id)
-        .where(Seat.tender_id == tender_id)
-        .order_by(Seat.x)
-    )
+    released = {row[0]: row[1] for row in session.execute(_RELEASED, {"tender_id": tender_id})}
     return [
         {
             "x": seat.x,
             "role": seat.role,
-            "org": org.name,
+            "org": seat.name,
             "released_at": _text(_instant(released.get(seat.x))),
         }
-        for seat, org in seats
+        for seat in session.execute(_SEATED, {"tender_id": tender_id})
     ]
 
 

@@ -6,7 +6,7 @@ Source: spec sealing §8.2-§8.5.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,14 +14,19 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding import facts
-from bidding.actions.closing import bids_to_open, opening_of
-from bidding.actions.submission import bid_by_code, block_key
+from bidding.actions.auctions_sealed import closing_at
+from bidding.actions.closing import OPENINGS, codes_to_open, opening_of
+from bidding.actions.custody import SEATS
+from bidding.actions.delivery import block_key
+from bidding.actions.submission import bid_by_code
 from bidding.models import Bid, BidderSecret, CustodianAck, Opening, Release, SealPolicy, Seat
 from bidding.rights import KEY_STATE, SECRET_OFFER, SHARES_RELEASE
+from bidding.rules.auction import closings
 from bidding.rules.states import BidState, OpeningState
 from kernel.errors import NotFound, NotNow, NotValid
 from kernel.identity.models import Organization
 from kernel.identity.queries import keys_of_organization
+from kernel.keyed import Keyed
 from kernel.outside import BlobStore
 from kernel.work import Work
 from sealbid import records
@@ -31,13 +36,37 @@ from sealbid.octets import unb64
 from sealbid.signatures import SignatureObject, Trust
 from trading.models import Tender
 
+_RELEASED = (
+    sa.select(Release.part, Release.x, Release.content)
+    .where(Release.tender_id == sa.bindparam("tender_id"), Release.content.is_not(None))
+    .order_by(Release.x)
+)
+_TERMS = (
+    sa.select(Tender.terms, SealPolicy.threshold)
+    .join(SealPolicy, SealPolicy.digest == Tender.policy_digest)
+    .where(Tender.id == sa.bindparam("tender_id"))
+)
+_RELEASED_COUNTS = (
+    sa.select(Release.part, sa.func.count())
+    .where(Release.tender_id == sa.bindparam("tender_id"), Release.content.is_not(None))
+    .group_by(Release.part)
+)
+RELEASES = Keyed(Release, Release.tender_id, Release.part, Release.x)
+
 
 def seat_of(work: Work, tender_id: UUID, x: int) -> Seat:
-    seat = work.one(sa.select(Seat).where(Seat.tender_id == tender_id, Seat.x == x))
+    seat = SEATS.find(work.session, tender_id, x)
     if seat is None:
         raise NotFound("not_found", thing="seat", id=str(x))
-    assert isinstance(seat, Seat)
     return seat
+
+
+def warm_releases(work: Work, tender_ids: Sequence[UUID]) -> None:
+    """Lock many tenders and load what a custodian's releases at them ask for."""
+    work.warm(Tender, tender_ids)
+    OPENINGS.warm(work.session, tender_ids)
+    SEATS.warm(work.session, tender_ids)
+    RELEASES.warm(work.session, tender_ids)
 
 
 def acknowledge_share(
@@ -85,13 +114,13 @@ def promise_release(work: Work, tender_id: UUID, body: Mapping[str, Any], sig: M
             ``custodian_signature``.
     """
     tender = work.lock(Tender, tender_id)
-    opening = _opening_releasing(work, tender)
+    close = _close_releasing(work, tender, body.get("part"))
     keys = {"tender", "part", "close", "x", "bad", "d"}
     if set(body) != keys or type(body["x"]) is not int or not isinstance(body["bad"], list):
         raise NotValid("release_body", source="sealing §8.3", field="body", wanted=sorted(keys))
-    if (body["tender"], body["close"]) != (tender.code, opening.close_index):
-        raise NotValid("release_body", source="sealing §8.3", field="close", close=opening.close_index)
-    if body["part"] not in tender.terms["parts"]:
+    if (body["tender"], body["close"]) != (tender.code, close):
+        raise NotValid("release_body", source="sealing §8.3", field="close", close=close)
+    if not closings.is_part(body["part"]) and body["part"] not in tender.terms["parts"]:
         raise NotValid("release_body", field="part", parts=list(tender.terms["parts"]))
     if not all(isinstance(one, dict) and set(one) == {"bid", "why"} for one in body["bad"]):
         raise NotValid("release_body", source="sealing §8.3", field="bad")
@@ -144,14 +173,14 @@ def disclose_release(
         raise NotNow("release_not_promised", source="sealing §8.3", part=part, x=x)
     if release.content is not None:
         return release
-    _opening_releasing(work, tender)
+    _close_releasing(work, tender, part)
     try:
         records.require_private(release.body, dict(content), salt2)
     except SealError as no:
         raise NotValid("release_digest", source="sealing §8.3", field="content", why=no.code) from no
     shares = shares_in(content)
     bad = {item["bid"] for item in release.body["bad"]}
-    wanted = {bid.code for bid in bids_to_open(work.session, tender_id)}
+    wanted = _codes_to_open(work.session, tender_id, part)
     if missing := sorted(wanted - shares.keys() - bad):
         raise NotValid("release_incomplete", source="sealing §8.3", field="content", bids=missing)
     release.content, release.salt2, release.released_at = dict(content), salt2, work.now
@@ -213,35 +242,33 @@ def _parsed(block: bytes) -> Header:
     return parse_header(block)
 
 
+def released_shares(session: Session, tender_id: UUID) -> dict[str, dict[int, dict[str, bytes]]]:
+    """Part → custodian → bid → share, of everything that was released at a tender."""
+    found: dict[str, dict[int, dict[str, bytes]]] = {}
+    for part, x, content in session.execute(_RELEASED, {"tender_id": tender_id}):
+        found.setdefault(part, {})[x] = shares_in(content)
+    return found
+
+
 def good_shares(
-    blobs: BlobStore, session: Session, bid: Bid, part: str
+    header: Header, code: str, released: Mapping[int, Mapping[str, bytes]]
 ) -> tuple[dict[int, bytes], list[int]]:
-    """The released shares that fit their commitments, and the custodians whose releases are void."""
-    header = header_of(blobs, bid, part)
+    """A bid's released shares that fit their commitments, and the custodians whose releases are void."""
     good, void = {}, []
-    releases = session.scalars(
-        sa.select(Release).where(
-            Release.tender_id == bid.tender_id, Release.part == part, Release.content.is_not(None)
-        )
-    )
-    for release in releases:
-        assert release.content is not None
-        share = shares_in(release.content).get(bid.code)
-        if share is None:
+    for x, shares in released.items():
+        if code not in shares:
             continue
         try:
-            check_share(header, release.x, share)
+            check_share(header, x, shares[code])
         except SealError:
-            void.append(release.x)
+            void.append(x)
         else:
-            good[release.x] = share
+            good[x] = shares[code]
     return good, void
 
 
 def release_of(session: Session, tender_id: UUID, part: str, x: int) -> Release | None:
-    return session.scalars(
-        sa.select(Release).where(Release.tender_id == tender_id, Release.part == part, Release.x == x)
-    ).one_or_none()
+    return RELEASES.find(session, tender_id, part, x)
 
 
 def promised(session: Session, tender_id: UUID, x: int) -> list[Release]:
@@ -255,16 +282,8 @@ def promised(session: Session, tender_id: UUID, x: int) -> list[Release]:
 
 def enough_released(session: Session, tender_id: UUID) -> bool:
     """Whether every part has as many disclosed releases as the policy's threshold."""
-    terms, threshold = session.execute(
-        sa.select(Tender.terms, SealPolicy.threshold)
-        .join(SealPolicy, SealPolicy.digest == Tender.policy_digest)
-        .where(Tender.id == tender_id)
-    ).one()
-    rows = session.execute(
-        sa.select(Release.part, sa.func.count())
-        .where(Release.tender_id == tender_id, Release.content.is_not(None))
-        .group_by(Release.part)
-    )
+    terms, threshold = session.execute(_TERMS, {"tender_id": tender_id}).one()
+    rows = session.execute(_RELEASED_COUNTS, {"tender_id": tender_id})
     counts = {row[0]: row[1] for row in rows}
     return all(counts.get(part, 0) >= threshold for part in terms["parts"])
 
@@ -276,6 +295,26 @@ def _opening_releasing(work: Work, tender: Tender) -> Opening:
     if opening.state is not OpeningState.RELEASING:
         raise NotNow("release_over", state=opening.state)
     return opening
+
+
+def _close_releasing(work: Work, tender: Tender, part: object) -> int:
+    """The leaf of the closing under which a part may be released now: the tender's, or the one of an auction's part."""
+    if not isinstance(part, str) or not closings.is_part(part):
+        return _opening_releasing(work, tender).close_index
+    closing = closing_at(work.session, tender.id, part)
+    if closing is None:
+        raise NotNow("not_closed", source="rules §4.2", bids_close_at=tender.bids_close_at)
+    if closing.state is not OpeningState.RELEASING:
+        raise NotNow("release_over", state=closing.state)
+    return closing.close_index
+
+
+def _codes_to_open(session: Session, tender_id: UUID, part: str) -> set[str]:
+    if not closings.is_part(part):
+        return set(codes_to_open(session, tender_id))
+    closing = closing_at(session, tender_id, part)
+    assert closing is not None, "its release was promised"
+    return {one["bid"] for one in closing.close_body["bids"]}
 
 
 def _require_custodian_signed(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -18,15 +18,15 @@ from sqlalchemy.orm import Session
 
 from bidding import facts
 from bidding.actions.closing import bids_to_open, opening_of, timers_of
+from bidding.actions.delivery import block_key
 from bidding.actions.draws import draw_coefficients
-from bidding.actions.releasing import enough_released, good_shares, header_of
-from bidding.actions.submission import block_key
+from bidding.actions.releasing import enough_released, good_shares, header_of, released_shares
 from bidding.models import Bid, BidderSecret, BidPart, OpenedFile, OpenedPart, Opening
 from bidding.rules.states import BidState, OpeningState
 from kernel.errors import NotNow, Refusal
 from kernel.facts import plain
 from kernel.identity.models import Organization
-from kernel.identity.queries import keys_of_organization
+from kernel.identity.queries import keys_of_organizations, organizations
 from kernel.money import Money
 from kernel.outside import BlobStore
 from kernel.platform import Platform
@@ -65,6 +65,11 @@ class Finding:
     blobs: list[str] = field(default_factory=list)
 
 
+_OPENED = sa.select(
+    OpenedPart.bid_id, OpenedPart.part, OpenedPart.lot_id, OpenedPart.ok, OpenedPart.cause, OpenedPart.why
+).where(OpenedPart.tender_id == sa.bindparam("tender_id"))
+
+
 def open_bids(platform: Platform, tender_id: UUID) -> bool:
     """Open everything that can be opened now; True when the opening is over (or was).
 
@@ -78,10 +83,12 @@ def open_bids(platform: Platform, tender_id: UUID) -> bool:
         window_over = platform.outside.clock.now() >= opening.window_until_at
         if not enough_released(session, tender_id) and not window_over:
             return False
+        waiting = list(_unopened(session, tender_id))
+        around = _Around.of(platform, session, tender_id, [bid for bid, _ in waiting])
         findings = [
             finding
-            for bid, part in _unopened(session, tender_id)
-            if (finding := _open_part(platform, session, bid, part, last_chance=window_over)) is not None
+            for bid, part in waiting
+            if (finding := _open_part(around, bid, part, last_chance=window_over)) is not None
         ]
     with platform.begin(SYSTEM) as work:
         return _write(work, tender_id, findings, window_over)
@@ -107,29 +114,58 @@ def _ignore(_value: object) -> None:
 
 
 def _unopened(session: Session, tender_id: UUID) -> Iterator[tuple[Bid, BidPart]]:
-    done = {
-        (row.bid_id, row.part)
-        for row in session.execute(
-            sa.select(OpenedPart.bid_id, OpenedPart.part).where(OpenedPart.tender_id == tender_id)
-        )
-    }
+    done = {(row.bid_id, row.part) for row in session.execute(_OPENED, {"tender_id": tender_id})}
     for bid in bids_to_open(session, tender_id):
         for part in bid.parts:
             if (bid.id, part.part) not in done:
                 yield bid, part
 
 
-def _open_part(
-    platform: Platform, session: Session, bid: Bid, part: BidPart, *, last_chance: bool
-) -> Finding | None:
+@dataclass(frozen=True)
+class _Around:
+    """What opening the bids of one tender needs besides their containers, read together."""
+
+    platform: Platform
+    released: Mapping[str, Mapping[int, Mapping[str, bytes]]]
+    offered: Mapping[tuple[UUID, str], BidderSecret]
+    bidders: Mapping[UUID, Organization]
+    keys: Mapping[UUID, list[bytes]]
+    lots: Mapping[UUID, int]
+
+    @classmethod
+    def of(cls, platform: Platform, session: Session, tender_id: UUID, bids: Sequence[Bid]) -> _Around:
+        orgs = {bid.org_id for bid in bids}
+        secrets = session.scalars(
+            sa.select(BidderSecret).join(Bid, Bid.id == BidderSecret.bid_id).where(Bid.tender_id == tender_id)
+        )
+        numbers = session.execute(sa.select(Lot.id, Lot.number).where(Lot.tender_id == tender_id))
+        return cls(
+            platform=platform,
+            released=released_shares(session, tender_id),
+            offered={(row.bid_id, row.part): row for row in secrets},
+            bidders=organizations(session, orgs),
+            keys=keys_of_organizations(session, orgs),
+            lots={row.id: row.number for row in numbers},
+        )
+
+    def trust(self, bid: Bid) -> Trust:
+        """Whose signature under the manifest counts."""
+        return Trust(
+            at=bid.committed_at,
+            pinned={self.bidders[bid.org_id].uscc: self.keys[bid.org_id]},
+            relying_party=self.platform.relying_party,
+        )
+
+
+def _open_part(around: _Around, bid: Bid, part: BidPart, *, last_chance: bool) -> Finding | None:
     """Open one container with the released shares, else with the bidder's secret; None: wait for the window."""
-    blobs = platform.outside.blobs
+    blobs = around.platform.outside.blobs
     try:
         header = header_of(blobs, bid, part.part)
     except (SealError, Refusal) as problem:  # it was parsed at completion, so our store lost or changed it
         return Finding(bid.id, part.part, ok=False, why=problem.code, cause=PLATFORM)
-    good, void = good_shares(blobs, session, bid, part.part)
-    offered = session.get(BidderSecret, (bid.id, part.part))
+    good, void = good_shares(header, bid.code, around.released.get(part.part, {}))
+    offered = around.offered.get((bid.id, part.part))
     if len(good) >= header.t:
         try:
             secret, lock, way = recover_secret(header, good), b"", "custodians"
@@ -143,7 +179,7 @@ def _open_part(
         return None
     finding = Finding(bid.id, part.part, ok=True, way=way, secret=secret, void=void)
     try:
-        _decrypt(platform, session, bid, part, header, finding, secret, lock)
+        _decrypt(around, bid, part, header, finding, secret, lock)
     except SealError as no:
         finding.ok, finding.why = False, no.code
         finding.cause = BIDDER if _intact(blobs, bid, part) else PLATFORM
@@ -164,8 +200,7 @@ def _intact(blobs: BlobStore, bid: Bid, part: BidPart) -> bool:
 
 
 def _decrypt(
-    platform: Platform,
-    session: Session,
+    around: _Around,
     bid: Bid,
     part: BidPart,
     header: Header,
@@ -173,7 +208,7 @@ def _decrypt(
     secret: bytes,
     lock: bytes,
 ) -> None:
-    blobs = platform.outside.blobs
+    blobs = around.platform.outside.blobs
 
     def pieces() -> Iterator[bytes]:
         for number in range(part.blocks):
@@ -194,12 +229,11 @@ def _decrypt(
             container.reader_of(pieces()), out, secret, lock, root=bytes.fromhex(part.root), size=part.size
         )
         plain_file.seek(0)
-        found = bundles.read(out, sink, size_max=platform.settings.upload_bytes_max)
-    org = session.get_one(Organization, bid.org_id)
-    if found.manifest.bidder_uscc != org.uscc:
+        found = bundles.read(out, sink, size_max=around.platform.settings.upload_bytes_max)
+    if found.manifest.bidder_uscc != around.bidders[bid.org_id].uscc:
         raise SealError("manifest_other_bidder", "Another bidder's manifest.", field="bidder")
-    bundles.require_own_manifest(found, header, trust=_bidder_trust(platform, session, bid))
-    _require_this_bid(session, bid, found.manifest)
+    bundles.require_own_manifest(found, header, trust=around.trust(bid))
+    _require_this_bid(around, bid, found.manifest)
     if part.part == "price":
         finding.price = Money.from_yuan(str(bundles.price_of(found.manifest.opening)))
     for index, spool in spools:
@@ -211,21 +245,11 @@ def _decrypt(
     finding.bundle = found
 
 
-def _bidder_trust(platform: Platform, session: Session, bid: Bid) -> Trust:
-    org = session.get_one(Organization, bid.org_id)
-    return Trust(
-        at=bid.committed_at,
-        pinned={org.uscc: keys_of_organization(session, bid.org_id)},
-        relying_party=platform.relying_party,
-    )
-
-
-def _require_this_bid(session: Session, bid: Bid, manifest: bundles.Manifest) -> None:
+def _require_this_bid(around: _Around, bid: Bid, manifest: bundles.Manifest) -> None:
     """Refuse another lot or key under this bid (spec sealing §13 T14)."""
-    lot = session.get_one(Lot, bid.lot_id)
     pairs = {
         "bk": (manifest.bk, bid.bk),
-        "lot": (manifest.lot, str(lot.number)),
+        "lot": (manifest.lot, str(around.lots[bid.lot_id])),
     }
     for name, (said, is_so) in pairs.items():
         if said != is_so:
@@ -241,27 +265,22 @@ def _write(work: Work, tender_id: UUID, findings: list[Finding], window_over: bo
     tender = work.lock(Tender, tender_id)
     opening = opening_of(work.session, tender_id)
     assert opening is not None
-    work.session.refresh(opening)
     if opening.state is not OpeningState.RELEASING:
         return True
     bids = {bid.id: bid for bid in bids_to_open(work.session, tender_id)}
     ranked = sorted(bids.values(), key=lambda bid: opening_order(opening.close_root, bid.code))
     places = {bid.id: place for place, bid in enumerate(ranked, start=1)}
-    done = {
-        (row.bid_id, row.part)
-        for row in work.session.execute(
-            sa.select(OpenedPart.bid_id, OpenedPart.part).where(OpenedPart.tender_id == tender_id)
-        )
-    }
+    done = {(row.bid_id, row.part) for row in work.session.execute(_OPENED, {"tender_id": tender_id})}
     for finding in findings:
         if (finding.bid_id, finding.part) not in done and finding.bid_id in bids:
             _write_part(work, tender, bids[finding.bid_id], finding, places[finding.bid_id])
-    work.session.flush()
-    if any(True for _ in _unopened(work.session, tender_id)):
+    done |= {(finding.bid_id, finding.part) for finding in findings}
+    if any((bid.id, part.part) not in done for bid in bids.values() for part in bid.parts):
         opening.next_moment_at = opening.window_until_at
         return False
-    _revoke_unopened(work, tender, bids)
-    _conclude(work, tender, opening)
+    parts = work.session.execute(_OPENED, {"tender_id": tender_id}).all()
+    _revoke_unopened(work, tender, bids, [part for part in parts if not part.ok])
+    _conclude(work, tender, opening, parts)
     return True
 
 
@@ -311,8 +330,8 @@ def _write_part(work: Work, tender: Tender, bid: Bid, finding: Finding, place: i
             opened_at=work.now,
         )
     )
-    work.session.flush()
-    if manifest is not None:
+    if manifest is not None and manifest.files:
+        work.session.flush()  # the part before its files
         for number, (entry, key) in enumerate(zip(manifest.files, finding.blobs, strict=True)):
             work.session.add(
                 OpenedFile(
@@ -328,14 +347,11 @@ def _write_part(work: Work, tender: Tender, bid: Bid, finding: Finding, place: i
             )
 
 
-def _revoke_unopened(work: Work, tender: Tender, bids: dict[UUID, Bid]) -> None:
+def _revoke_unopened(work: Work, tender: Tender, bids: dict[UUID, Bid], closed: Sequence[Any]) -> None:
     """Bids with a part that did not open leave: revoked by the bidder's cause, withdrawn by anybody else's.
 
     Source: spec rules O-09, §10 trap 4.
     """
-    closed = work.scalars(
-        sa.select(OpenedPart).where(OpenedPart.tender_id == tender.id, OpenedPart.ok.is_(False))
-    )
     for part in closed:
         bid = bids[part.bid_id]
         if bid.state is not BidState.COMPLETE:
@@ -346,11 +362,10 @@ def _revoke_unopened(work: Work, tender: Tender, bids: dict[UUID, Bid]) -> None:
         )
 
 
-def _conclude(work: Work, tender: Tender, opening: Opening) -> None:
+def _conclude(work: Work, tender: Tender, opening: Opening, parts: Sequence[Any]) -> None:
     opening.state, opening.opened_at = OpeningState.OPENED, work.now
     opening.objections_until_at = work.now + timers_of(tender, work.now).objections_least
     opening.version += 1
-    parts = work.scalars(sa.select(OpenedPart).where(OpenedPart.tender_id == tender.id))
     failed = {part.bid_id for part in parts if not part.ok}
     lots = sorted({part.lot_id for part in parts})
     draw_coefficients(work, tender, opening, lots)

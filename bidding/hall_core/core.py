@@ -13,6 +13,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -49,7 +50,14 @@ BEAT = timedelta(seconds=1)
 """How often a hall writes that it is there; this is also how it notices that it cannot write."""
 OUTAGE = timedelta(seconds=5)
 """A silence longer than this is an outage with the printed remedy. Source: rules §4.7 (auto-suspend)."""
+WRITE_WAIT_SECONDS = 1.0
+"""How long the committer waits for another writer before it says that it cannot write; it tries again anyway."""
 QUEUE_MAX = 20_000
+STANDING = frozenset({events.Pause.kind, events.Resume.kind})
+ROOMS_TOLD = 16
+"""Rooms that are told before their listeners are woken: few enough that the first do not wait for the last."""
+TAKEN_AWAY = (-1, -1)
+"""What the database says of a room that has another owner now."""
 RETRY_SECONDS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -109,6 +117,7 @@ class HallCore:
         clock: the machine's clock under guard unless a test hands one in.
         fault: called inside every transaction before it commits; a test makes it fail there.
         following: whether to bring tables up to date after stages change (off where a test does it itself).
+        together: while it lasts, whoever is answered and told is woken once; the live channel's.
     """
 
     def __init__(
@@ -120,12 +129,13 @@ class HallCore:
         clock: Clock | None = None,
         fault: Callable[[Connection], None] | None = None,
         following: Callable[[Platform, UUID], object] | None = None,
+        together: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.platform, self.name = platform, name
         self.outlet: Outlet = outlet or Silent()
         self.clock: Clock = clock or GuardedClock(platform.outside.clock)
         self.figures = Figures()
-        self._fault, self._following = fault, following
+        self._fault, self._following, self._together = fault, following, together
         self._entropy = platform.outside.entropy
         self._signer = Signer(platform.platform_key)
         self._rooms: dict[UUID, Room] = {}
@@ -390,7 +400,7 @@ class HallCore:
         key = getattr(event, "key", None)
         taken = receipt_of(state, key) if key is not None else None
         if taken is not None:
-            body = offer_body(room.id, room.lot, taken, state, digest, self._log_head, counted=room.counted)
+            body = offer_body(room.name, room.lot, taken, state, digest, self._log_head, counted=room.counted)
         else:
             body = note_body(room.id, room.lot, event, state, digest, self._log_head)
         return self._signer.receipt(body)
@@ -423,7 +433,7 @@ class HallCore:
             if beat:
                 self._alive_at = now
             return 0
-        with self.platform.database.writer.begin() as connection:
+        with self.platform.database.writing_soon(WRITE_WAIT_SECONDS) as connection:
             if moves:
                 journal.append(connection, moves, lines)
             if owned:
@@ -440,21 +450,11 @@ class HallCore:
         self, connection: Connection, owned: Sequence[Room], now: datetime
     ) -> dict[UUID, tuple[int, int]]:
         """Write that we are there; returns what the database says of our rooms."""
-        connection.execute(
-            sa.update(HEADS)
-            .where(
-                HEADS.c.id == sa.bindparam("at_id"),
-                HEADS.c.fence == sa.bindparam("at_fence"),
-            )
-            .values(alive_at=sa.bindparam("now")),
-            [{"at_id": room.id, "at_fence": room.head.fence, "now": now} for room in owned],
-        )
-        found = connection.execute(
-            sa.select(HEADS.c.id, HEADS.c.version, HEADS.c.fence).where(
-                HEADS.c.id.in_([room.id for room in owned])
-            )
-        )
-        return {row.id: (row.version, row.fence) for row in found}
+        ids = [room.id for room in owned]
+        ours = HEADS.c.id.in_(ids), HEADS.c.owner == self.name
+        connection.execute(sa.update(HEADS).where(*ours).values(alive_at=now))
+        found = connection.execute(sa.select(HEADS.c.id, HEADS.c.version, HEADS.c.fence).where(*ours))
+        return dict.fromkeys(ids, TAKEN_AWAY) | {row.id: (row.version, row.fence) for row in found}
 
     def _reload(self, auctions: Sequence[UUID]) -> None:
         """Somebody else wrote: read again what he wrote, and forget rooms that have a new owner."""
@@ -472,7 +472,7 @@ class HallCore:
                     fresh, _ = rooms.load(connection, auction_id)
                     before = room.state
                     room.install(fresh.state, fresh.head)
-                    self._tell(room, before)
+                    self._tell(room, before, follow=before.stage is not room.state.stage)
 
     def refresh(self, auction_id: UUID) -> None:
         """Read an auction's journal again when somebody else appended to it (an admission, an order to pause)."""
@@ -486,36 +486,44 @@ class HallCore:
         """After the commit: install the states, answer everybody, then tell the rooms."""
         with self._guard:
             self._urgent = [one for one in self._urgent if one not in plan.urgent]
-        changed: list[tuple[Room, State]] = []
+        changed: list[tuple[Room, State, bool]] = []
         for auction_id, draft in plan.drafts.items():
             room = self._rooms.get(auction_id)
             if room is None or not draft.lines:
                 continue
             before = room.state
             room.install(draft.state, draft.head)
-            changed.append((room, before))
-        for ack, answer in plan.answers:
-            if isinstance(answer, Refusal):
-                self.figures.refused += 1
-            elif "receipt" in answer and "repeated" not in answer:
-                self.figures.accepted += 1
-            try:
-                ack(answer)
-            except Exception:
-                log.exception("hall_answer")
-        for room, before in changed:
-            self._tell(room, before)
+            # A clock that stood still and goes on in one batch leaves the stage as it was, and an outage to publish.
+            stood = any(line.kind in STANDING for line in draft.lines)
+            changed.append((room, before, stood or before.stage is not room.state.stage))
+        with self._together():
+            for ack, answer in plan.answers:
+                self._answer(ack, answer)
+        for at in range(0, len(changed), ROOMS_TOLD):
+            with self._together():
+                for room, before, follow in changed[at : at + ROOMS_TOLD]:
+                    self._tell(room, before, follow=follow)
         for auction_id, (version, fence) in (plan.heads or {}).items():
             room_now = self._rooms.get(auction_id)
             if room_now is not None and (room_now.head.version, room_now.head.fence) != (version, fence):
                 self._reload([auction_id])
 
-    def _tell(self, room: Room, before: State) -> None:
+    def _answer(self, ack: Ack, answer: Answer) -> None:
+        if isinstance(answer, Refusal):
+            self.figures.refused += 1
+        elif "receipt" in answer and "repeated" not in answer:
+            self.figures.accepted += 1
+        try:
+            ack(answer)
+        except Exception:
+            log.exception("hall_answer")
+
+    def _tell(self, room: Room, before: State, *, follow: bool) -> None:
         try:
             self.outlet.told(room, before, room.state)
         except Exception:
             log.exception("hall_news", auction=str(room.id))
-        if before.stage is not room.state.stage and self._following is not None:
+        if follow and self._following is not None:
             following = self._following
             self._aside.submit(_logged, following, self.platform, room.id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-FROZEN = ("auction_event", "auction_anchor")
+FROZEN = ("auction_event", "auction_anchor", "auction_slip")
 """Tables that take inserts only."""
 
 

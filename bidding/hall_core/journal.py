@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection
 
 from bidding.models_auction import AuctionEvent, AuctionHead
 from bidding.rules.auction.events import Event, OfferMade
-from bidding.rules.auction.values import money_text
+from bidding.rules.auction.values import instant_text, money_text
 from kernel.errors import NotValid
 from sealbid.octets import label
 
@@ -34,6 +34,7 @@ _ROOT_LABEL = label("sunroad/1 auction journal")
 
 EVENTS = cast(sa.Table, AuctionEvent.__table__)
 HEADS = cast(sa.Table, AuctionHead.__table__)
+# In the driver's own words: type by type, SQLAlchemy would take longer than the engine.
 _INSERT_SQLITE = (
     "INSERT INTO auction_event (auction_id, seq, at, kind, plate, key, event, salt, chain, version, receipt) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -42,23 +43,13 @@ _INSERT_POSTGRES = (
     "INSERT INTO auction_event (auction_id, seq, at, kind, plate, key, event, salt, chain, version, receipt) "
     "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
-"""In the driver's own words: type by type, SQLAlchemy would take longer than the engine."""
-_MOVE = (
-    sa.update(HEADS)
-    .where(
-        HEADS.c.id == sa.bindparam("at_id"),
-        HEADS.c.version == sa.bindparam("at_version"),
-        HEADS.c.fence == sa.bindparam("at_fence"),
-        HEADS.c.over.is_(False),
-    )
-    .values(
-        version=sa.bindparam("to_version"),
-        seq=sa.bindparam("to_seq"),
-        chain=sa.bindparam("to_chain"),
-        stage=sa.bindparam("to_stage"),
-        over=sa.bindparam("to_over"),
-        next_moment_at=sa.bindparam("to_moment"),
-    )
+_MOVE_SQLITE = (
+    "UPDATE auction_head SET version = ?, seq = ?, chain = ?, stage = ?, over = ?, next_moment_at = ? "
+    "WHERE id = ? AND version = ? AND fence = ? AND over = 0"
+)
+_MOVE_POSTGRES = (
+    "UPDATE auction_head SET version = %s, seq = %s, chain = %s, stage = %s, over = %s, next_moment_at = %s "
+    "WHERE id = %s AND version = %s AND fence = %s AND NOT over"
 )
 _BY_KEY = sa.select(EVENTS.c.receipt).where(
     EVENTS.c.auction_id == sa.bindparam("auction_id"),
@@ -117,9 +108,8 @@ def require_key(key: object) -> str:
     return key
 
 
-def at_text(at: datetime) -> str:
-    """``2026-11-21T02:00:00.000000Z``."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+at_text = instant_text
+"""How instants stand in the journal and in receipts: ``2026-11-21T02:00:00.000000Z``."""
 
 
 def event_text(at: str, event: Event) -> str:
@@ -167,31 +157,31 @@ def append(
     Raises:
         Moved: a head was not where the writer saw it. The caller rolls back.
     """
-    changed = connection.execute(
-        _MOVE,
+    sqlite = connection.dialect.name == "sqlite"
+    changed = connection.exec_driver_sql(
+        _MOVE_SQLITE if sqlite else _MOVE_POSTGRES,
         [
-            {
-                "at_id": before.id,
-                "at_version": before.version,
-                "at_fence": before.fence,
-                "to_version": after.version,
-                "to_seq": after.seq,
-                "to_chain": after.chain,
-                "to_stage": after.stage,
-                "to_over": after.over,
-                "to_moment": after.next_moment_at,
-            }
+            (
+                after.version,
+                after.seq,
+                after.chain,
+                after.stage,
+                after.over,
+                _stored(after.next_moment_at, sqlite),
+                before.id.hex if sqlite else before.id,
+                before.version,
+                before.fence,
+            )
             for before, after in moves
         ],
     )
     if changed.rowcount != len(moves):
         raise Moved
-    sqlite = connection.dialect.name == "sqlite"
     rows = [
         (
             auction.hex if sqlite else auction,
             line.seq,
-            line.at.astimezone(UTC).isoformat(timespec="microseconds") if sqlite else line.at,
+            _stored(line.at, sqlite),
             line.kind,
             line.plate,
             line.key,
@@ -205,6 +195,11 @@ def append(
     ]
     if rows:
         connection.exec_driver_sql(_INSERT_SQLITE if sqlite else _INSERT_POSTGRES, rows)
+
+
+def _stored(at: datetime | None, sqlite: bool) -> str | datetime | None:
+    """An instant as ``kernel.database.Instant`` stores it."""
+    return at if at is None or not sqlite else f"{instant_text(at)[:-1]}+00:00"
 
 
 def head_of(connection: Connection, auction: UUID, *, lock: bool = False) -> Head | None:

@@ -50,12 +50,12 @@ class Signer:
 
 
 def offer_body(
-    auction: UUID, lot: str, taken: Taken, state: State, digest: bytes, head: LogHead, *, counted: bool
+    auction: str, lot: str, taken: Taken, state: State, digest: bytes, head: LogHead, *, counted: bool
 ) -> str:
     """The signed content of an offer's receipt as canonical JSON (RFC 8785), written by hand for speed.
 
     Args:
-        lot: ``tender/number``. digest: of the journal's event. counted: whether the notice shows all offers.
+        auction: its id. lot: ``tender/number``. digest: of the journal's event. counted: whether the notice shows all offers.
     """
     end = at_text(state.shown_ends_at) if state.shown_ends_at is not None else ""
     seq = f'"seq":{taken.seq},' if counted else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from uuid import UUID
+from weakref import WeakKeyDictionary, ref
 
 from sqlalchemy.orm import Session
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from bidding.hall_core.core import HallCore
 
 _HALLS: WeakKeyDictionary[Platform, HallCore] = WeakKeyDictionary()
+_ROW: tuple[ref[HallCore], ...] = ()
+"""The same halls for hot commands: looking through the dictionary would cost more than reading their message."""
 
 
 def hall_of(platform: Platform) -> HallCore | None:
@@ -31,12 +34,18 @@ def hall_for(session: Session) -> HallCore | None:
 
 def install(platform: Platform, hall: HallCore | None) -> None:
     """Make a hall known, or (None) take it away."""
+    global _ROW
     if hall is None:
         _HALLS.pop(platform, None)
     else:
         _HALLS[platform] = hall
+    _ROW = tuple(map(ref, _HALLS.values()))
 
 
-def halls() -> list[HallCore]:
-    """Every hall of this process; a hot command finds the one that owns its auction."""
-    return list(_HALLS.values())
+def owner_here(auction_id: UUID) -> HallCore | None:
+    """The hall of this process that owns an auction, if any does."""
+    for one in _ROW:
+        hall = one()
+        if hall is not None and hall.owns(auction_id):
+            return hall
+    return None

@@ -32,7 +32,7 @@ class Room:
     """One auction in memory.
 
     Attributes:
-        lot: ``tender/number``.
+        lot: ``tender/number``. name: the id as text, which stands in every receipt and every message.
         counted: whether everybody sees all offers, so that a receipt may number them.
         moment: when time alone changes something next.
     """
@@ -44,6 +44,10 @@ class Room:
     state: State
     head: Head
     moment: datetime | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        self.name = str(self.id)
 
     def install(self, state: State, head: Head) -> None:
         """A new durable state, with the moment at which time alone changes something next."""

@@ -1,15 +1,31 @@
 """Doors for people: the bidder's desk, the opening hall, the custodian's desk."""
 
-from bidding.views import auction, auction_rehearsal, auction_replay, auction_terms, bidder, custodian, hall
+from bidding.views import (
+    auction,
+    auction_after,
+    auction_end,
+    auction_rehearsal,
+    auction_replay,
+    auction_sealed,
+    auction_terms,
+    bidder,
+    custodian,
+    hall,
+    sealer,
+)
 from bidding.views.base import views
 
 __all__ = [
     "auction",
+    "auction_after",
+    "auction_end",
     "auction_rehearsal",
     "auction_replay",
+    "auction_sealed",
     "auction_terms",
     "bidder",
     "custodian",
     "hall",
+    "sealer",
     "views",
 ]

@@ -17,6 +17,8 @@ from bidding import queries_auction as queries
 from bidding.actions import auctions as actions
 from bidding.actions import auctions_life as life
 from bidding.models_auction import AuctionStage
+from bidding.rights import runs_tender
+from bidding.rules.auction.terms import Format, LimitMode, Sealing
 from bidding.views.base import log_url, page, tender_url, views
 from kernel.errors import NotFound, NotNow, NotValid, Refusal
 from kernel.i18n import current_lang, datetime_text
@@ -129,7 +131,7 @@ def _room(session: Session, auction_id: UUID, refused: Refusal | None = None) ->
         "state": state,
         "over": seen.over,
         "stops": who.has(Role.OPERATOR),
-        "stage_word": _(words.STAGES[state.stage.value]),
+        "stage_word": words.stages_of(seen.terms)[state.stage.value],
         "clock_at": state.shown_ends_at or state.starts_at or seen.auction.starts_at,
         "best_label": words.best_label(seen.terms)
         if seen.role == "bidder" or seen.terms.visible.public_live
@@ -142,14 +144,30 @@ def _room(session: Session, auction_id: UUID, refused: Refusal | None = None) ->
         "waiting_bond": seen.seat is not None and not seen.seat.admitted,
         "register_url": url_for("bidding.auction_register", auction_id=auction_id),
         "result_url": url_for("bidding.auction_result", auction_id=auction_id),
+        "points_url": url_for("bidding.auction_points", auction_id=auction_id),
+        "sealed": seen.terms.sealed,
+        "items": words.item_rows(seen.terms),
         "replay_url": url_for("bidding.auction_replay", auction_id=auction_id),
         "leave_url": tender_url(seen.tender.code),
+        "seal_url": _seal_url(seen),
+        "seals_offer": seen.role == "bidder" and seen.terms.sealed and seen.terms.sealing is Sealing.SEALED,
+        "receipts_url": url_for("bidding.auction_receipts", auction_id=auction_id)
+        if seen.over and seen.plate
+        else "",
         "rehearsal": False,
         "log_url": log_url,
     }
     if refused is not None:
         return form_refused("bidding/auction_room.html", refused, **values)
     return render_template("bidding/auction_room.html", errors={}, form={}, problem=None, **values)
+
+
+def _seal_url(seen: drawing.Look) -> str:
+    """Where this looker seals something of this auction; empty where nothing of his is sealed."""
+    terms = seen.terms
+    slips = terms.limits is LimitMode.SEALED or (terms.sealed and terms.sealing is Sealing.SEALED)
+    mine = (seen.role == "bidder" and slips) or (seen.role == "host" and terms.reserve)
+    return url_for("bidding.auction_sealed", auction_id=seen.auction.id) if mine and not seen.over else ""
 
 
 @views.get("/auctions/<uuid:auction_id>/result")
@@ -165,8 +183,15 @@ def auction_result(auction_id: UUID) -> Page:
             supplier = seen.lot.outcome.get("supplier")
             org = session.get(Organization, UUID(str(supplier))) if supplier else None
             winner = org.name if org is not None else None
+        scored = seen.terms.format in (Format.WEIGHTED, Format.CAPPED)
+        made = seen.snapshot["result"] if over else None
         return page(
             "bidding/auction_result.html",
+            confirms=seen.auction.stage is AuctionStage.SOLD
+            and seen.auction.settled_at is None
+            and runs_tender(actor(), seen.tender),
+            points=dict(made.get("points", ())) if made and scored else {},
+            points_word=_("Points") if seen.terms.format is Format.WEIGHTED else _("Quantity"),
             seen=seen,
             over=over,
             winner=winner,

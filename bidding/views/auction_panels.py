@@ -40,13 +40,12 @@ def auction_action(session: Session, tender: Any, actor: Actor) -> Filling:
 
 @panel("home", "auctions", order=20)
 def live_auctions(session: Session, _subject: Any, _actor: Actor) -> Filling:
-    """Auctions of now; without one, the next that come."""
+    """Auctions of now; without one the card says so and shows the next that come. Source: design §01 (empty)."""
     now = platform().outside.clock.now()
     running = drawing.listed(session, (AuctionStage.LIVE,), now, 4)
     lines = running or drawing.listed(session, (AuctionStage.PRINTED,), now, 2)
-    if not lines:
-        return None
     return "bidding/auction_home.html", {
+        "running": bool(running),
         "lines": [(one, _price(session, one)) for one in lines],
         "words": words,
     }

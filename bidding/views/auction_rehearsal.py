@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,14 +16,22 @@ from bidding.auction_rehearsal import begin_rehearsal, room_of
 from bidding.models_auction import Rehearsal
 from bidding.rules.auction import default_terms, sight
 from bidding.rules.auction.terms import (
+    Cap,
+    Clock,
+    Direction,
     Extension,
     ExtensionMode,
     Format,
+    Item,
     LimitMode,
     Listing,
+    Norm,
+    Rounds,
+    Sealing,
     Step,
     Terms,
     Trigger,
+    Turns,
 )
 from bidding.views.auction import receipt_names, roles
 from bidding.views.base import page, views
@@ -33,24 +42,69 @@ from kernel.money import Money
 from kernel.rights import Role
 from kernel.web import actor, begin, platform, read, signed_in
 
-PRACTISED = (Format.BLIND_REVERSE, Format.OPEN_REVERSE, Format.ASCENDING, Format.LISTING)
-"""Formats the robots can play."""
+PRACTISED = tuple(Format)
+"""Formats the robots can play: all."""
 PLAYERS = (Role.BIDDER, Role.BUYER, Role.AGENT)
+RISING = (Format.ASCENDING, Format.LISTING, Format.MULTI_OFFER, Format.CAPPED, Format.DUTCH)
 
 
 def practice_terms(kind: Format) -> Terms:
-    """Short terms of a format: six minutes, extensions of thirty seconds."""
-    up = kind in (Format.ASCENDING, Format.LISTING)
+    """Short terms of a format: a few minutes, extensions of thirty seconds."""
+    up = kind in RISING
     start = Money.from_yuan("300000000" if up else "5800000")
     step = Step(amount=Money.from_yuan("2000000" if up else "5000"))
-    printed: dict[str, Any] = {"start": start, "step": step, "limits": LimitMode.HELD, "free_seconds": 360}
-    if kind is Format.LISTING:
-        printed["listing"] = Listing(inquiry_seconds=60, countdown_seconds=60)
-        printed["free_seconds"] = 180
-    else:
-        trigger = Trigger.ANY if up else Trigger.BEST
-        printed["extension"] = Extension(ExtensionMode.FROM_BID, 30, 30, trigger, count_max=10)
+    printed: dict[str, Any] = {"start": start, **_practice(kind, start)}
+    if default_terms(kind, **printed).step is not None:
+        printed["step"] = step
+        if kind is not Format.TURN_BASED:
+            printed["limits"] = LimitMode.HELD
     return default_terms(kind, **printed)
+
+
+def _practice(kind: Format, start: Money) -> dict[str, Any]:
+    down = {"direction": Direction.DOWN, "sealing": Sealing.HELD}
+    tick = Money(start.minor // 50)
+    match kind:
+        case Format.LISTING | Format.CAPPED:
+            printed: dict[str, Any] = {"listing": Listing(60, 60), "free_seconds": 180}
+            if kind is Format.CAPPED:
+                printed["cap"] = Cap(
+                    Money(start.minor * 106 // 100),
+                    inquiry_seconds=30,
+                    wait_seconds=30,
+                    indicator=_("Self-held floor area"),
+                    indicator_unit="㎡",
+                    start=Decimal(500),
+                    step=Decimal(100),
+                    maximum=Decimal(5000),
+                )
+            return printed
+        case Format.MULTI_OFFER:
+            return {"listing": Listing(0, 60, everyone_enters=True), "free_seconds": 120}
+        case Format.SEALED_ROUNDS:
+            return {"rounds": Rounds(3, 60, 20, best_after_each=True)}
+        case Format.ONE_OFFER:
+            return {"free_seconds": 90, "tie_seconds": 45, **down}
+        case Format.WEIGHTED:
+            items = (
+                Item("price", Decimal(60), Norm.RATIO),
+                Item(_("Years of warranty"), Decimal(20), Norm.RATIO, higher_is_better=True),
+                Item(_("Plan"), Decimal(20), Norm.POINTS),
+            )
+            return {"free_seconds": 120, "items": items, **down}
+        case Format.DUTCH:
+            return {"clock": Clock(tick, 15, Money(start.minor // 2))}
+        case Format.JAPANESE:
+            return {"clock": Clock(tick, 20, Money(start.minor // 2))}
+        case Format.TURN_BASED:
+            return {
+                "turns": Turns(rounds=2, first_pause_seconds=20, pause_seconds=15, turn_seconds=20),
+            }
+    trigger = Trigger.ANY if kind is Format.ASCENDING else Trigger.BEST
+    return {
+        "free_seconds": 360,
+        "extension": Extension(ExtensionMode.FROM_BID, 30, 30, trigger, count_max=10),
+    }
 
 
 @views.get("/auctions/rehearsal")
@@ -105,11 +159,14 @@ def rehearsal(rehearsal_id: UUID) -> str:
             state=state,
             over=False,
             stops=False,
-            stage_word=_(words.STAGES[state.stage.value]),
+            stage_word=words.stages_of(terms)[state.stage.value],
             clock_at=state.shown_ends_at or row.starts_at + timedelta(0),
             best_label=words.best_label(terms),
             rules=words.rule_rows(terms),
             format_word=words.format_word(terms),
+            sealed=terms.sealed,
+            seals_offer=False,
+            items=words.item_rows(terms),
             digest="",
             receipt_names=receipt_names(),
             registers=False,

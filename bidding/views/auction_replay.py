@@ -131,6 +131,7 @@ def _view(state: State, viewer: sight.Viewer) -> dict[str, Any]:
         }
         for one in taken
     ]
+    plain["special"] = sight.special_of(state) if shown else None
     best = state.best if shown else None
     if best is not None and best.kind.value != "sealed":
         plain["best"] = {
@@ -178,6 +179,8 @@ def replay_words() -> dict[str, str]:
         "insecure": _("This browser cannot check fingerprints here; the replay is not verified"),
         "play": _("Play"),
         "pause": _("Pause"),
+        "result": _("Result"),
+        "decided": _("Decided by"),
         "event": _("Event {n} of {all}"),
         "speed": _("{n} times as fast"),
     }

@@ -16,8 +16,10 @@ from bidding import auction_forms as forms
 from bidding import auction_words as words
 from bidding.actions import auctions as actions
 from bidding.actions.auctions import Printed
+from bidding.auction_choices import NORMS
+from bidding.auction_entries import PRIORITY, Entry
 from bidding.rights import AUCTION_TERMS, runs_tender
-from bidding.rules.auction.terms import Direction, Format, PriorityMode, Terms
+from bidding.rules.auction.terms import Direction, Format, Terms
 from bidding.views.base import views
 from kernel.clock import SHANGHAI
 from kernel.errors import NotFound, NotNow, NotValid, Refusal
@@ -55,7 +57,8 @@ def _base(tender: Tender, lot: Lot, wish: str) -> tuple[Terms, Printed | None]:
     if entered is not None and wish in ("", entered.terms.format.value):
         return entered.terms, entered
     kind = Format(wish) if wish in {one.value for one in kinds} else kinds[0]
-    return forms.defaults(kind, lot.ceiling, tender.bids_close_at + timedelta(minutes=30)), entered
+    begins = tender.bids_close_at + timedelta(minutes=30)
+    return forms.defaults(kind, lot.ceiling, begins, _direction(tender)), entered
 
 
 @views.get("/desk/tenders/<code>/lots/<int:number>/auction")
@@ -82,6 +85,10 @@ def _page(code: str, number: int, wish: str, refused: Refusal | None = None) -> 
             "values": {
                 one.name: forms.shown(plain, one) for _key, _name, fields in sections for one in fields
             },
+            "priority_entries": PRIORITY if _takes_priority(base) else (),
+            "priority_values": {one.name: _right_shown(plain, one) for one in PRIORITY},
+            "items": forms.item_rows(base) if base.format is Format.WEIGHTED else [],
+            "norms": NORMS,
             "kinds": forms.formats_for(_direction(tender)),
             "register_until_at": f"{until.astimezone(SHANGHAI):%Y-%m-%dT%H:%M}" if until else "",
             "holders": "\n".join(
@@ -95,12 +102,27 @@ def _page(code: str, number: int, wish: str, refused: Refusal | None = None) -> 
         return form_refused("bidding/auction_terms.html", _named(refused), **values)
 
 
+def _takes_priority(terms: Terms) -> bool:
+    """Whether a priority right can be printed: open ascending formats. Source: rules §4.6."""
+    return terms.direction is Direction.UP and terms.step is not None and terms.cap is None
+
+
+def _right_shown(plain: Mapping[str, Any], entry: Entry) -> str:
+    usual = {"priority": {"mode": "in_session", "uses": None, "ask_minutes": 5}}
+    return forms.shown(plain if plain.get("priority") else usual, entry)
+
+
+PLACES = {"step": "step-amount", "extension": "extension-mode", "priority": "holders", "items": "items"}
+"""Where the form shows what is said about a whole part of the terms."""
+
+
 def _named(no: Refusal) -> Refusal:
     """The engine's refusal at the field of the form it speaks of."""
     field = (no.field or str(no.details.get("field", ""))).removeprefix("terms.")
     if isinstance(no, NotValid) and no.code != "form_invalid" and field:
         rest = {name: value for name, value in no.details.items() if name != "field"}
-        return NotValid(no.code, source=no.source, field=field.replace(".", "-"), **rest)
+        place = PLACES.get(field.split(".", 1)[0], "") if field.startswith("items") else PLACES.get(field, "")
+        return NotValid(no.code, source=no.source, field=place or field.replace(".", "-"), **rest)
     return no
 
 
@@ -118,8 +140,7 @@ def auction_terms_save(code: str, number: int) -> Page:
             plain = forms.read_terms(base, form)
             holders = _holders(form.get("holders", ""))
             if holders:
-                mode = PriorityMode(form.get("priority-mode") or PriorityMode.IN_SESSION.value)
-                plain["priority"] = {"mode": mode.value}
+                plain["priority"] = forms.read_priority(form)
             elif "priority" in plain:
                 plain["priority"] = None
             actions.set_terms(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from typing import Any
 
 import segno
 from flask import Response
@@ -21,6 +22,7 @@ from kernel.identity.models import Organization
 from kernel.ledger import trust
 from kernel.rights import Role
 from kernel.web import me, platform, read, signed_in
+from kernel.web.panels import panels_at
 from sealbid import jcs
 from sealbid.octets import b64
 from trading.models import Lot, Tender
@@ -52,7 +54,7 @@ def prepare(code: str) -> str:
         policy = queries.policy_view(session, tender)
         org = session.get_one(Organization, me().org_id)
         earlier = queries.bids_here(session, tender.id, org.id)
-        lots = [lot for lot in tender.lots if lot.stage is Stage.TENDERING]
+        lots = open_lots(tender)
         return page(
             "bidding/prepare.html",
             tender=tender,
@@ -61,18 +63,42 @@ def prepare(code: str) -> str:
             org=org,
             earlier=earlier,
             base_url=platform().settings.base_url,
-            kit=_sealing_kit(session, tender, org, earlier, lots),
+            kit=_page_kit(session, tender, org, earlier, lots),
+            panels=panels_at("bid", session, tender, me()),
         )
 
 
-def _sealing_kit(
+def open_lots(tender: Tender) -> list[Lot]:
+    """Lots that take bids now."""
+    return [lot for lot in tender.lots if lot.stage is Stage.TENDERING]
+
+
+def _page_kit(
     session: Session, tender: Tender, org: Organization, earlier: list[Bid], lots: list[Lot]
-) -> dict[str, object]:
+) -> dict[str, Any]:
+    return {
+        "base": f"/api/v1/tenders/{tender.code}",
+        "replaces": to_replace(earlier, lots),
+        **sealing_kit(session, tender, org, lots),
+        **signing_kit(session),
+    }
+
+
+def to_replace(earlier: list[Bid], lots: list[Lot]) -> dict[str, str]:
+    """Lot number → the bidder's own bid that a newer one has to replace, or nothing."""
     alive = {bid.lot_id: bid.code for bid in earlier if bid.state is BidState.COMPLETE}
+    return {str(lot.number): alive.get(lot.id, "") for lot in lots}
+
+
+def sealing_kit(session: Session, tender: Tender, org: Organization, lots: list[Lot]) -> dict[str, Any]:
+    """What a bidder's own software checks and needs before it seals; all of it is public.
+
+    Source: spec sealing §4.
+    """
     answer = proofs.policy_answer(platform(), session, tender)
     return {
         "tender": tender.code,
-        "base": f"/api/v1/tenders/{tender.code}",
+        "rp_id": platform().relying_party.rp_id,
         "closes_at": rfc3339(tender.bids_close_at),
         "bidder": {"name": org.name, "uscc": org.uscc},
         "policy": base64.b64encode(jcs.encode(answer["record"]["body"])).decode(),
@@ -80,10 +106,8 @@ def _sealing_kit(
         "proof": answer["proof"],
         "trust": answer["trust"],
         "known": proofs.keys_answer(session, tender),
-        "lots": {str(lot.number): {"ceiling": f"{lot.ceiling.yuan:.2f}"} for lot in lots},
-        "replaces": {str(lot.number): alive.get(lot.id, "") for lot in lots},
+        "lots": {str(lot.number): {"title": lot.title, "ceiling": f"{lot.ceiling.yuan:.2f}"} for lot in lots},
         "bytes_max": platform().settings.upload_bytes_max,
-        **signing_kit(session),
     }
 
 
@@ -97,6 +121,7 @@ def receipt(bid: str) -> str:
         found = queries.own_bid(session, bid, me())
         tender = session.get_one(Tender, found.tender_id)
         lot = session.get_one(Lot, found.lot_id)
+        org = session.get_one(Organization, found.org_id)
         opening = opening_of(session, tender.id)
         state = queries.bid_state(session, settings, found)
         record_id = found.withdraw_record_id or found.complete_record_id or found.commit_record_id
@@ -110,7 +135,7 @@ def receipt(bid: str) -> str:
             bid=found,
             tender=tender,
             lot=lot,
-            org=session.get_one(Organization, found.org_id),
+            org=org,
             state=state,
             policy=queries.policy_view(session, tender),
             proof=proof,
@@ -131,6 +156,8 @@ def receipt(bid: str) -> str:
                 "trust": trust.trust_text(settings),
                 "platform_key": b64(queries.platform_key(platform())),
                 "commit_leaf": -1 if state["commit_leaf"] is None else state["commit_leaf"],
+                "uscc": org.uscc,
+                **signing_kit(session),
             },
         )
 

@@ -40,7 +40,7 @@ def seat(code: str) -> str:
             "org": row.org.uscc,
             "not_after": mine.not_after.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "opens_at": rfc3339(tender.bids_close_at),
-            "parts": list(tender.terms["parts"]),
+            "parts": queries.parts_shown(session, tender),
             "base": f"/api/v1/tenders/{tender.code}",
             "released": sorted(
                 one.part for one in promised(session, tender.id, mine.x) if one.content is not None

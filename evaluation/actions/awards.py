@@ -12,9 +12,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from bidding.actions.submission import bid_by_code
-from bidding.models import Bid
+from bidding.models import Bid, OpenedPart
 from evaluation.actions.reports import report_of
-from evaluation.award_letter import render_letter
 from evaluation.models import Award, EvaluationReport, Panelist
 from evaluation.rights import AWARD_CONFIRM, CANDIDATES_PUBLISH
 from evaluation.rules import award as rules
@@ -66,6 +65,7 @@ def publish_candidates(work: Work, lot_id: UUID) -> Notice:
         },
         lot=lot,
         until_at=until,
+        amount=Money.from_yuan(report.body["candidates"][0]["price"]),
     )
 
 
@@ -79,7 +79,7 @@ def confirm_award(
         passed_over: better candidate → (listed reason, evidence).
 
     Raises:
-        NotNow: ``standstill_running``, ``objection_open``, ``suspended``, ``report_missing``. NotValid:
+        NotNow: ``standstill_running``, ``objection_open``, ``suspended``, ``report_missing``, ``award_lapsed``. NotValid:
             ``better_candidate``, ``not_a_candidate``, ``passed_over_without_evidence``.
     """
     lot = work.lock(Lot, lot_id)
@@ -94,9 +94,17 @@ def confirm_award(
     if lot.stage is not Stage.STANDSTILL:
         raise NotNow("wrong_stage", stage=lot.stage, move=Move.CONFIRM_AWARD)
     candidates = [Place(c["rank"], c["bid"], False) for c in report.body["candidates"]]
+    gone = {one.bid: one for one in trading.lapses_of(work.session, lot.id)}
+    if bid in gone:
+        raise NotNow("award_lapsed", source="实施条例 第五十五条", reason=gone[bid].reason)
+    # Who did not sign has given the award up; the lapse is the evidence.
+    given = {
+        code: (rules.PassOver.GAVE_UP.value, f"{gone[code].ground}: {gone[code].reason}")
+        for code in (one.bid for one in candidates)
+        if code in gone
+    } | dict(passed_over or {})
     reasons = {
-        code: rules.Passed(code, _listed(reason), evidence)
-        for code, (reason, evidence) in (passed_over or {}).items()
+        code: rules.Passed(code, _listed(reason), evidence) for code, (reason, evidence) in given.items()
     }
     rank = rules.require_lawful_award(
         law, bid, candidates, reasons, state_funds=tender.regime in ("TM", "TR", "WR")
@@ -105,9 +113,7 @@ def confirm_award(
     supplier = work.session.get_one(Organization, chosen.org_id)
     candidate = next(c for c in report.body["candidates"] if c["bid"] == bid)
     price = Money.from_yuan(candidate["price"])
-    told = "; ".join(
-        f"{code[:8]}: {reason} {evidence}" for code, (reason, evidence) in (passed_over or {}).items()
-    )
+    told = "; ".join(f"{code[:8]}: {reason} {evidence}" for code, (reason, evidence) in given.items())
     trading.settle_lot(
         work,
         lot.id,
@@ -119,12 +125,19 @@ def confirm_award(
             price=price,
             report=report.digest,
             reason=told,
+            told={"promised": _promised(work, chosen)},
         ),
     )
     award = _issue_letter(work, tender, lot, chosen, supplier, rank, price, told)
     _publish_result(work, tender, lot, report, candidate)
     _tell_everybody(work, tender, lot, report, bid)
     return award
+
+
+def _promised(work: Work, bid: Bid) -> dict[str, Any]:
+    """What the bid itself states beside its price: the contract takes it over word by word."""
+    part = work.one(sa.select(OpenedPart).where(OpenedPart.bid_id == bid.id, OpenedPart.part == "price"))
+    return dict((part.manifest or {}).get("opening", {})) if part is not None else {}
 
 
 def _listed(reason: str) -> rules.PassOver:
@@ -152,6 +165,8 @@ def _issue_letter(
     buyer = work.session.get_one(Organization, tender.buyer_id)
     sha256 = ""
     if work.platform.settings.make_pdfs:
+        from evaluation.award_letter import render_letter
+
         letter = render_letter(
             tender_title=tender.title,
             tender_code=tender.code,
@@ -224,6 +239,15 @@ def _publish_result(
     )
 
 
+_BIDDERS = sa.select(Bid.code, Bid.org_id).where(Bid.code.in_(sa.bindparam("codes", expanding=True)))
+_MEMBERS = (
+    sa.select(Membership.org_id, Person)
+    .join(Person, Membership.person_id == Person.id)
+    .where(Membership.org_id.in_(sa.bindparam("orgs", expanding=True)), Membership.until.is_(None))
+    .order_by(Person.id)
+)
+
+
 def _tell_everybody(work: Work, tender: Tender, lot: Lot, report: EvaluationReport, winner: str) -> None:
     """Winner and losers hear it in the same act, each with the own result.
 
@@ -231,18 +255,9 @@ def _tell_everybody(work: Work, tender: Tender, lot: Lot, report: EvaluationRepo
     """
     bids = {bid["bid"] for bid in report.body["bids"]}
     told: set[str] = set()
-    orgs = {
-        row.code: row.org_id
-        for row in work.session.execute(sa.select(Bid.code, Bid.org_id).where(Bid.code.in_(bids)))
-    }
+    orgs = {row.code: row.org_id for row in work.session.execute(_BIDDERS, {"codes": sorted(bids)})}
     people: dict[UUID, dict[UUID, Person]] = {}
-    members = (
-        sa.select(Membership.org_id, Person)
-        .join(Person, Membership.person_id == Person.id)
-        .where(Membership.org_id.in_(orgs.values()), Membership.until.is_(None))
-        .order_by(Person.id)
-    )
-    for org_id, person in work.session.execute(members):
+    for org_id, person in work.session.execute(_MEMBERS, {"orgs": list(orgs.values())}):
         people.setdefault(org_id, {})[person.id] = person
     for code in sorted(orgs):
         for person in people.get(orgs[code], {}).values():

@@ -8,6 +8,7 @@ the draw, and nobody can refuse to reveal. Source: spec sealing §9; 招标投�
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,12 +16,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from bidding.actions.closing import opening_of
-from bidding.actions.draws import draw_of
 from bidding.facts import OpeningConfirmed
 from bidding.models import Bid
 from bidding.rules.states import BidState
 from evaluation import facts
+from evaluation.actions.pools import EXPERTS, draw_again, experts_missing, reserve_of, reserve_root
+from evaluation.blind import blind_digest
 from evaluation.models import Expert, Panel, Panelist
 from evaluation.rights import EXPERT_ENROL, NAMES_READ, PANEL_NAME, SEAT_ANSWER
 from evaluation.rules import panel as rules
@@ -37,10 +38,6 @@ from trading.facts import NoticePublished
 from trading.models import Lot, Tender
 from trading.rules.lifecycle import Stage
 from trading.terms import Terms, parse_terms
-
-"""How long a drawn expert may take to answer before the next of the same draw is asked."""
-
-EXPERTS = "experts"
 
 
 def enrol_expert(
@@ -104,15 +101,16 @@ def freeze_pool(work: Work, fact: NoticePublished) -> None:
         raise NotValid("too_few_experts", source="招标投标法 第三十七条", field="terms.panel")
     wanted = terms.panel.seats - terms.panel.buyer_seats
     employers = {tender.buyer_id, tender.agent_id} - {None}
-    pool = sorted(
-        str(expert.person_id)
+    free = [
+        expert
         for expert in work.scalars(sa.select(Expert).where(Expert.status == "active"))
-        if terms.panel.specialty in expert.specialties and expert.employer_id not in employers
-    )
+        if expert.employer_id not in employers
+    ]
+    pool = sorted(str(one.person_id) for one in free if terms.panel.specialty in one.specialties)
     if len(pool) < wanted:
         raise NotNow("expert_pool_small", source="招标投标法 第三十七条", experts=len(pool), wanted=wanted)
     salt = work.entropy(32)
-    root = pool_root(pool, salt)
+    root, reserve = pool_root(pool, salt), reserve_of(free, pool)
     panel_id = work.new_id()
     recorded = work.record(
         facts.PoolFrozen(
@@ -123,6 +121,9 @@ def freeze_pool(work: Work, fact: NoticePublished) -> None:
             count=len(pool),
             seats=terms.panel.seats,
             specialty=terms.panel.specialty,
+            blind=blind_digest(salt),
+            reserve=reserve_root(reserve, salt),
+            reserve_count=len(reserve),
         )
     )
     work.add(
@@ -137,6 +138,9 @@ def freeze_pool(work: Work, fact: NoticePublished) -> None:
             pool_salt=salt,
             pool_root=root,
             pool_record_id=recorded.record_id,
+            reserve=reserve,
+            reserve_root=reserve_root(reserve, salt),
+            enlargements=[],
             order=None,
             next_index=0,
             competition={},
@@ -161,18 +165,8 @@ def draw_experts(work: Work, fact: OpeningConfirmed) -> None:
     if panel is None or panel.order is not None or not fact.lots:
         return
     tender = work.lock(Tender, fact.subject)
-    opening = opening_of(work.session, tender.id)
-    assert opening is not None
     candidates = [str(number) for number in range(len(panel.pool))]
-    inputs, picked = draw_of(
-        work.session,
-        opening,
-        kind=EXPERTS,
-        tender=tender.code,
-        draw_id=EXPERTS,
-        candidates=candidates,
-        count=len(candidates),
-    )
+    inputs, picked = draw_again(work.session, tender, EXPERTS, candidates)
     panel.order = [panel.pool[int(index)] for index in picked]
     panel.draw_inputs = {key: value for key, value in inputs.items() if key != "candidates"}
     recorded = work.record(
@@ -183,18 +177,22 @@ def draw_experts(work: Work, fact: OpeningConfirmed) -> None:
             draw=EXPERTS,
             seed=inputs["seed"],
             count=len(picked),
+            size=inputs["size"],
+            root=inputs["root"],
             order=tuple(picked),
         )
     )
     panel.draw_record_id = recorded.record_id
     panel.state = "inviting"
-    _invite_missing(work, tender, panel)
+    if panel.buyer_seats:
+        panel.buyer_until_at = work.now + law_of(tender, work.now)["buyer_seat_hours"].duration
+    invite_missing(work, tender, panel)
 
 
-def _invite_missing(work: Work, tender: Tender, panel: Panel) -> None:
+def invite_missing(work: Work, tender: Tender, panel: Panel) -> None:
+    """Ask the next experts of the drawn order until every seat of an expert is taken or asked for."""
     assert panel.order is not None
-    seated = [m for m in panel.members if m.state in ("invited", "committed") and m.seat == rules.Seat.EXPERT]
-    wanted = panel.seats - panel.buyer_seats - len(seated)
+    wanted = experts_missing(panel)
     while wanted > 0:
         if panel.next_index >= len(panel.order):
             # Whoever left has left: the seat stays empty and visible, and nothing he did is undone by a refusal.
@@ -294,6 +292,7 @@ def answer_seat(work: Work, panelist_id: UUID, *, accept: bool, reason: str = ""
     if not accept:
         return _leave(work, tender, panel, member, "refused", reason)
     member.state, member.committed_at = "committed", work.now
+    panel.version += 1  # the panel may wait for another moment now
     work.record(
         facts.MemberCommitted(subject=tender.id, tender=tender.code, panel=panel.id, number=member.number)
     )
@@ -333,24 +332,69 @@ def _leave(work: Work, tender: Tender, panel: Panel, member: Panelist, ground: s
         )
     )
     if member.seat == rules.Seat.EXPERT:
-        _invite_missing(work, tender, panel)
+        invite_missing(work, tender, panel)
+    elif ground == "recused":  # who declines in time leaves the rest of the buyer's time to another
+        panel.buyer_until_at = work.now + law_of(tender, work.now)["buyer_seat_hours"].duration
     return member
 
 
+def replace_absent(
+    work: Work, tender: Tender, panel: Panel, members: Sequence[Panelist], reason: str
+) -> None:
+    """Members who are absent without leave lose their seats; what they concluded is void and successors redo it.
+
+    Source: 实施条例 第四十八条.
+    """
+    from evaluation.actions.review import void_work_of
+
+    panel.state = "inviting"
+    for member in members:
+        void_work_of(work, tender, member)
+        member.state, member.left_for = "left", reason
+        work.record(
+            facts.MemberLeft(
+                subject=tender.id,
+                tender=tender.code,
+                panel=panel.id,
+                number=member.number,
+                ground="absent",
+                reason=reason,
+            )
+        )
+    if any(member.seat == rules.Seat.BUYER for member in members):
+        panel.buyer_until_at = work.now + law_of(tender, work.now)["buyer_seat_hours"].duration
+    invite_missing(work, tender, panel)
+
+
 def invitation_moment(panel: Any) -> datetime | None:
-    """When a panel waits: for answers until the invitations run out, then for signatures under its report."""
-    if panel.state == "reporting":
-        until: datetime | None = panel.signing_until_at
+    """When a panel waits: for answers until the invitations run out, for the buyer's seats, for work, for signatures."""
+    waits = {"reporting": "signing_until_at", "reviewing": "working_until_at", "scoring": "working_until_at"}
+    if panel.state in waits:
+        until: datetime | None = getattr(panel, waits[panel.state])
         return until
     if panel.state != "inviting":
         return None
     waiting = any(m.state == "invited" for m in panel.members)
-    moment: datetime | None = panel.invited_until_at if waiting else None
-    return moment
+    moments = [panel.invited_until_at] if waiting else []
+    if buyer_seats_open(panel):
+        moments.append(panel.buyer_until_at)
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def buyer_seats_open(panel: Any) -> int:
+    """Seats of the buyer that no representative has taken or is asked to take."""
+    named = sum(m.seat == rules.Seat.BUYER and m.state in ("invited", "committed") for m in panel.members)
+    return int(panel.buyer_seats - named)
 
 
 def replace_silent(work: Work, panel_id: UUID) -> None:
-    """The timekeeper's call: whoever did not answer makes room, for the next of the draw or another representative."""
+    """The timekeeper's call: whoever did not answer makes room, for the next of the draw or another representative.
+
+    Seats that the buyer has not filled when his time is over pass to the next experts of the draw: the law bounds
+    the share of representatives from above, and a buyer who stays silent must not hold his own tender.
+
+    Source: 招标投标法 第三十七条; 实施条例 第四十八条.
+    """
     panel = work.lock(Panel, panel_id)
     moment = invitation_moment(panel)
     if moment is None or work.now < moment:
@@ -361,8 +405,15 @@ def replace_silent(work: Work, panel_id: UUID) -> None:
 
         deem_agreed(work, tender, panel)
         return
+    if panel.state in ("reviewing", "scoring"):
+        from evaluation.actions.absence import judge_absence
+
+        judge_absence(work, tender, panel)
+        return
+    answers_over = panel.invited_until_at is not None and work.now >= panel.invited_until_at
+    buyer_over = panel.buyer_until_at is not None and work.now >= panel.buyer_until_at
     for member in panel.members:
-        if member.state == "invited":
+        if member.state == "invited" and answers_over:
             member.state, member.left_for = "left", "no answer in time"
             work.record(
                 facts.MemberLeft(
@@ -374,7 +425,15 @@ def replace_silent(work: Work, panel_id: UUID) -> None:
                     reason="no answer in time",
                 )
             )
-    _invite_missing(work, tender, panel)
+    if buyer_over and (open_seats := buyer_seats_open(panel)):
+        panel.buyer_seats -= open_seats
+        work.record(
+            facts.BuyerSeatsPassedOn(subject=tender.id, tender=tender.code, panel=panel.id, seats=open_seats)
+        )
+    if experts_missing(panel) > 0:
+        invite_missing(work, tender, panel)
+    else:
+        panel.version += 1
 
 
 def _form_if_full(work: Work, tender: Tender, panel: Panel) -> None:
@@ -390,6 +449,7 @@ def _form_if_full(work: Work, tender: Tender, panel: Panel) -> None:
         amount=sum((lot.ceiling for lot in tender.lots[1:]), tender.lots[0].ceiling),
     )
     panel.state, panel.formed_at = "reviewing", work.now
+    panel.working_until_at = work.now + law["panel_work_hours"].duration
     panel.version += 1
     work.record(
         facts.PanelFormed(
@@ -469,8 +529,11 @@ def committed(panel: Panel) -> list[Panelist]:
     return [member for member in panel.members if member.state == "committed"]
 
 
+_PANEL = sa.select(Panel).where(Panel.tender_id == sa.bindparam("tender_id"))
+
+
 def panel_of(session: Session, tender_id: UUID) -> Panel | None:
-    return session.scalars(sa.select(Panel).where(Panel.tender_id == tender_id)).unique().one_or_none()
+    return session.scalars(_PANEL, {"tender_id": tender_id}).unique().one_or_none()
 
 
 def require_panel(work: Work, tender_id: UUID) -> Panel:

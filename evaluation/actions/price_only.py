@@ -23,7 +23,8 @@ from bidding.models import Bid, CoefficientDraw, OpenedPart, Opening
 from evaluation import facts
 from evaluation.actions.panels import terms_of
 from evaluation.actions.reports import Disagreement, report_of
-from evaluation.actions.review import bids_of_lot, blind_code
+from evaluation.actions.review import bids_of_lot
+from evaluation.blind import codes_of
 from evaluation.models import EvaluationReport, Verdict
 from evaluation.rights import CANDIDATES_PUBLISH
 from evaluation.rules import ranking, rejection
@@ -42,6 +43,9 @@ from trading.terms import Terms
 TIE = "tie"
 
 Opened = Sequence[tuple[Bid, OpenedPart]]
+
+
+_BIDDERS = sa.select(Organization).where(Organization.id.in_(sa.bindparam("orgs", expanding=True)))
 
 
 def conclude_by_price(
@@ -111,6 +115,7 @@ def _ground(ground: str, item: str, seen: str) -> dict[str, Any]:
 def _write_verdicts(
     work: Work, tender: Tender, lot: Lot, bids: Opened, grounds: Mapping[str, list[dict[str, Any]]]
 ) -> None:
+    codes = codes_of(work.session, tender.id)
     for bid, part in bids:
         assert part.price is not None
         work.add(
@@ -119,7 +124,7 @@ def _write_verdicts(
                 tender_id=tender.id,
                 lot_id=lot.id,
                 bid_id=bid.id,
-                code=blind_code(part),
+                code=codes[bid.id],
                 valid=not grounds[bid.code],
                 grounds=grounds[bid.code],
                 price=part.price,
@@ -201,9 +206,10 @@ def _body(
     best = [entry["bid"] for entry in results["results"] if entry["rank"] == 1]
     if len(best) > 1 and terms.ties == ("draw",):
         best = [_draw_among(work, tender, lot, opening, sorted(best))]
-    wanted = sa.select(Organization).where(Organization.id.in_([bid.org_id for bid, _ in bids]))
-    by_id = {org.id: org for org in work.scalars(wanted)}
+    found = work.session.scalars(_BIDDERS, {"orgs": [bid.org_id for bid, _ in bids]})
+    by_id = {org.id: org for org in found}
     orgs = {bid.code: by_id[bid.org_id] for bid, _ in bids}
+    codes = codes_of(work.session, tender.id)
     return {
         "v": 1,
         "tender": tender.code,
@@ -221,7 +227,7 @@ def _body(
         "bids": [
             {
                 "bid": bid.code,
-                "code": blind_code(part),
+                "code": codes[bid.id],
                 "bidder": orgs[bid.code].name,
                 "uscc": orgs[bid.code].uscc,
                 "price": f"{part.price.yuan:.2f}" if part.price else "",

@@ -20,16 +20,17 @@ from bidding.actions.closing import opening_of
 from bidding.actions.draws import K_VALUE
 from bidding.models import Bid, CoefficientDraw, OpenedPart
 from evaluation import facts
-from evaluation.actions.panels import committed, require_panel, terms_of
-from evaluation.actions.review import bids_of_lot, blind_code
+from evaluation.actions.panels import committed, replace_absent, require_panel, terms_of
+from evaluation.actions.review import bids_of_lot
 from evaluation.actions.scoring import SCORED, factors_of, sheets_of
+from evaluation.blind import blind_secret, codes_of
 from evaluation.models import AbnormalReview, EvaluationReport, Panel, Panelist, Verdict
 from evaluation.rights import REPORT_SIGN
 from evaluation.rules import benchmark, outliers, prices, ranking, scoring
 from kernel import documents
 from kernel.errors import NotNow, NotValid
 from kernel.facts import plain
-from kernel.identity.models import Organization
+from kernel.identity.models import Organization, Person
 from kernel.identity.signing import require_signature
 from kernel.money import Money
 from kernel.score import score
@@ -77,6 +78,7 @@ def make_report(work: Work, tender: Tender, panel: Panel, lot: Lot) -> Evaluatio
     )
     report.record_id = recorded.record_id
     panel.signing_until_at = work.now + law_of(tender, work.now)["report_signing_hours"].duration
+    panel.signing_rounds = 0
     return report
 
 
@@ -310,6 +312,7 @@ def _body(
     opening = opening_of(session, tender.id)
     assert opening is not None
     names = {bid.code: (orgs[bid.org_id], part) for bid, part in bids}
+    codes = codes_of(session, tender.id)
     return {
         "v": 1,
         "tender": tender.code,
@@ -324,10 +327,11 @@ def _body(
         "opening_record": opening.record_sha256,
         "panel": [{"number": m.number, "seat": m.seat} for m in committed(panel)],
         "draw": panel.draw_inputs,
+        "blind": blind_secret(panel.pool_salt).hex(),
         "bids": [
             {
                 "bid": bid.code,
-                "code": blind_code(part),
+                "code": codes[bid.id],
                 "bidder": orgs[bid.org_id].name,
                 "uscc": orgs[bid.org_id].uscc,
                 "price": f"{part.price.yuan:.2f}" if part.price else "",
@@ -382,14 +386,20 @@ def _outliers(session: Session, tender: Tender, panel: Panel, lot: Lot, terms: T
     ]
 
 
+_NEWEST = (
+    sa.select(EvaluationReport)
+    .where(EvaluationReport.lot_id == sa.bindparam("lot_id"))
+    .order_by(EvaluationReport.version.desc())
+    .limit(1)
+)
+
+
 def report_of(session: Session, lot_id: UUID) -> EvaluationReport | None:
     """The newest report of a lot."""
-    return session.scalars(
-        sa.select(EvaluationReport)
-        .where(EvaluationReport.lot_id == lot_id)
-        .order_by(EvaluationReport.version.desc())
-        .limit(1)
-    ).one_or_none()
+    if any(isinstance(row, EvaluationReport) and row.lot_id == lot_id for row in session.new):
+        session.flush()
+    with session.no_autoflush:  # lot and version of a report never change
+        return session.scalars(_NEWEST, {"lot_id": lot_id}).one_or_none()
 
 
 def signing_body(report: EvaluationReport, member: Panelist, dissent: str) -> dict[str, Any]:
@@ -452,27 +462,33 @@ def sign_report(
 def deem_agreed(work: Work, tender: Tender, panel: Panel) -> None:
     """The timekeeper's call: members who neither signed nor wrote a dissent in time count as agreeing.
 
-    Needs the signatures of more than half; with fewer the panel has not reported, and the window starts again.
+    The first window needs the signatures of more than half, else it runs once more with a mail to whoever is missing.
+    After the second one the law's word is taken as it stands: whoever refuses to sign and gives no reason agrees, if
+    anybody signed at all. A report that nobody signed is none: its members are absent and the next of the draw redo it.
 
-    Source: 招标投标法实施条例 第五十三条; 政府采购法实施条例 第四十一条.
+    Source: 招标投标法实施条例 第四十八条, 第五十三条; 政府采购法实施条例 第四十一条.
     """
     members = committed(panel)
     panel.signing_until_at = work.now + law_of(tender, work.now)["report_signing_hours"].duration
+    panel.signing_rounds += 1
     panel.version += 1
-    for lot in tender.lots:
-        report = report_of(work.session, lot.id)
+    last = panel.signing_rounds >= law_of(tender, work.now)["report_signing_rounds"].count
+    reports = [report_of(work.session, lot.id) for lot in tender.lots]
+    for report in reports:
         if report is None or report.delivered_at is not None:
             continue
         silent = [one for one in members if str(one.number) not in report.signatures]
-        enough = 2 * len(report.signatures) > len(members)
+        signed = len(report.signatures)
+        enough = 2 * signed > len(members) or (last and signed > 0)
         work.record(
             facts.SigningEnded(
                 subject=tender.id,
                 tender=tender.code,
-                lot=lot.id,
+                lot=report.lot_id,
                 version=report.version,
                 silent=tuple(one.number for one in silent),
                 deemed=enough,
+                round=panel.signing_rounds,
             )
         )
         if enough:
@@ -481,6 +497,32 @@ def deem_agreed(work: Work, tender: Tender, panel: Panel) -> None:
             }
             report.signatures = {**report.signatures, **deemed}
             _deliver(work, tender, panel, report)
+        else:
+            _remind(work, tender, silent)
+    if last and not any(report.signatures for report in reports if report is not None):
+        _replace_everybody(work, tender, panel, [report for report in reports if report is not None])
+
+
+def _remind(work: Work, tender: Tender, silent: Sequence[Panelist]) -> None:
+    for member in silent:
+        person = work.session.get_one(Person, member.person_id)
+        work.message(to=person.email, template="sign_report", lang=person.lang, tender=tender.code)
+
+
+def _replace_everybody(work: Work, tender: Tender, panel: Panel, reports: list[EvaluationReport]) -> None:
+    """Nobody signed in two windows: the members are absent without leave, and their conclusions are void."""
+    for report in reports:
+        report.superseded_at = work.now
+        work.record(
+            facts.ReportSuperseded(
+                subject=tender.id,
+                tender=tender.code,
+                lot=report.lot_id,
+                version=report.version,
+                digest=report.digest,
+            )
+        )
+    replace_absent(work, tender, panel, committed(panel), "signed nothing in two windows")
 
 
 def _deliver(work: Work, tender: Tender, panel: Panel, report: EvaluationReport) -> None:

@@ -16,6 +16,7 @@ from bidding.models import Bid, OpenedPart
 from bidding.rules.states import BidState
 from evaluation import facts
 from evaluation.actions.panels import committed, lots_in_evaluation, panel_of, require_panel, terms_of
+from evaluation.blind import codes_of
 from evaluation.models import (
     AbnormalReview,
     EvaluationReport,
@@ -51,11 +52,6 @@ def bids_of_lot(session: Session, lot_id: UUID) -> list[tuple[Bid, OpenedPart]]:
         .order_by(OpenedPart.order)
     ).all()
     return [(bid, part) for bid, part in rows]
-
-
-def blind_code(part: OpenedPart) -> str:
-    """The code under which experts see a bid."""
-    return f"T-{part.order:02d}"
 
 
 def vote_review(
@@ -139,7 +135,7 @@ def _all_voted(session: Session, tender: Tender, panel: Panel) -> bool:
 
 def _conclude(work: Work, tender: Tender, panel: Panel) -> None:
     verdicts: dict[str, Any] = {}
-    lots = lots_in_review(work.session, tender)
+    lots, codes = lots_in_review(work.session, tender), codes_of(work.session, tender.id)
     for lot in lots:
         for bid, part in bids_of_lot(work.session, lot.id):
             grounds = _grounds(work, tender, panel, lot, bid, part)
@@ -150,7 +146,7 @@ def _conclude(work: Work, tender: Tender, panel: Panel) -> None:
                     tender_id=tender.id,
                     lot_id=lot.id,
                     bid_id=bid.id,
-                    code=blind_code(part),
+                    code=codes[bid.id],
                     valid=not grounds,
                     grounds=grounds,
                     price=part.price,
@@ -159,6 +155,7 @@ def _conclude(work: Work, tender: Tender, panel: Panel) -> None:
             )
             verdicts[bid.code] = {"valid": not grounds, "grounds": [g["ground"] for g in grounds]}
     panel.state, panel.reviewed_at = "scoring", work.now
+    panel.working_until_at = work.now + law_of(tender, work.now)["panel_work_hours"].duration
     panel.version += 1
     work.record(
         facts.ReviewConcluded(subject=tender.id, tender=tender.code, panel=panel.id, verdicts=verdicts)
@@ -523,5 +520,6 @@ def reopen(work: Work, fact: LotMoved) -> None:
             )
         )
     panel.state = "reviewing"
+    panel.working_until_at = work.now + law_of(tender, work.now)["panel_work_hours"].duration
     panel.competition = {k: v for k, v in panel.competition.items() if k != str(fact.lot)}
     panel.version += 1

@@ -13,16 +13,16 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from bidding.models import Bid, OpenedPart
+from bidding.models import Bid
 from evaluation import facts
 from evaluation.actions.panels import committed, lots_in_evaluation, require_panel, terms_of
 from evaluation.actions.review import (
-    blind_code,
     current_report,
     needs_competition_vote,
     open_abnormal,
     valid_verdicts,
 )
+from evaluation.blind import codes_of
 from evaluation.models import Panel, Panelist, ScoreSheet
 from evaluation.rights import SHEET_WRITE
 from evaluation.rules import scoring as rules
@@ -297,7 +297,5 @@ def _points(code: str, text: str, factor: rules.Factor) -> str:
 
 def code_of(session: Session, bid_id: UUID) -> str:
     """The blind code of a bid."""
-    part = session.scalars(
-        sa.select(OpenedPart).where(OpenedPart.bid_id == bid_id, OpenedPart.part == "price")
-    ).one()
-    return blind_code(part)
+    tender_id = session.scalars(sa.select(Bid.tender_id).where(Bid.id == bid_id)).one()
+    return codes_of(session, tender_id)[bid_id]

@@ -9,14 +9,15 @@ from flask import flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from evaluation import desks, queries
-from evaluation.actions import awards, panels, price_only
-from evaluation.forms import AwardForm, Certain, Representative, passed_over
+from evaluation.actions import awards, panels, pools, price_only
+from evaluation.forms import AwardForm, Certain, Enlarging, Representative, passed_over
 from evaluation.views.doors import Page, views
 from kernel.errors import NotFound, NotNow, Refusal
 from kernel.i18n import gettext
 from kernel.money import Money
 from kernel.rights import Role
 from kernel.web import begin, form_refused, me, parse_form, platform, read, signed_in
+from trading.actions import lapses_of
 from trading.actions.notices import law_of
 from trading.models import Notice
 from trading.rules.lifecycle import Stage
@@ -81,6 +82,21 @@ def name_representative(code: str) -> Page:
     return _back(code)
 
 
+@views.post("/desk/tenders/<code>/evaluation/pool")
+@signed_in(Role.BUYER, Role.AGENT)
+def enlarge_pool(code: str) -> Page:
+    """The pool is used up: open the reserve of related fields and draw at once."""
+    values = _values(code)
+    try:
+        form = parse_form(Enlarging)
+        with begin() as work:
+            pools.enlarge_pool(work, values["tender"].id, form.fields, form.reason)
+    except Refusal as no:
+        return form_refused("evaluation/buyer.html", no, **values)
+    flash(gettext("The reserve is drawn and the next experts are invited."), "success")
+    return _back(code)
+
+
 @views.post("/desk/tenders/<code>/evaluation/lots/<int:number>/conclude")
 @signed_in(Role.BUYER, Role.AGENT)
 def conclude_by_price(code: str, number: int) -> Page:
@@ -120,7 +136,11 @@ def _award_values(code: str, number: int) -> dict[str, Any]:
     if not desk.delivered or desk.lot.stage not in (Stage.EVALUATION, Stage.STANDSTILL):
         raise NotNow("wrong_stage", stage=desk.lot.stage, move="confirm_award")
     assert desk.report is not None
-    candidates = desk.report.body["candidates"]
+    with read() as session:
+        gone = {one.bid for one in lapses_of(session, desk.lot.id)}
+    candidates = [c for c in desk.report.body["candidates"] if c["bid"] not in gone]
+    if not candidates:
+        raise NotNow("no_candidate_left", source="实施条例 第五十五条")
     typed = request.values.get("bid", "")
     chosen = next((c for c in candidates if c["bid"] == typed), candidates[0])
     better = [c for c in candidates if c["rank"] < chosen["rank"]]

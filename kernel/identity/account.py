@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from kernel.errors import NotSignedIn, NotValid, Refusal
 from kernel.i18n import gettext as _
-from kernel.identity import actions, credentials, forms, passkeys, sessions, signing
+from kernel.identity import actions, credentials, forms, sessions, signing
 from kernel.identity.models import ApiToken, Credential, Organization, Person, RecoveryCode, SignInSession
 from kernel.identity.views import Page, credential_posted, new_password, views
 from kernel.web import (
@@ -202,6 +202,8 @@ def keys() -> Page:
 @views.post("/account/keys/options")
 @signed_in
 def key_options() -> Response:
+    from kernel.identity import passkeys
+
     require_step_up()
     with begin() as work:
         return jsonify(passkeys.registration_options(work, my_id()))
@@ -210,6 +212,8 @@ def key_options() -> Response:
 @views.post("/account/keys")
 @signed_in
 def add_passkey() -> Response:
+    from kernel.identity import passkeys
+
     require_step_up()
     name = request.args.get("name", "").strip() or _("Passkey")
     with begin() as work:

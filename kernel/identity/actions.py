@@ -346,6 +346,7 @@ def register_key(
         revoked_at=None,
     )
     work.add(key)
+    work.session.flush()  # keys are read by columns
     work.record(facts.KeyRegistered(subject=person.id, key_kind=kind, key=kid))
     return key
 
@@ -356,6 +357,7 @@ def revoke_key(work: Work, key_id: UUID) -> None:
     if key.revoked_at is not None:
         raise NotNow("key_revoked")
     key.revoked_at = work.now
+    work.session.flush()
     work.record(facts.KeyRevoked(subject=key.person_id, key=key.kid))
 
 

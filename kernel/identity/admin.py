@@ -9,7 +9,7 @@ from flask import flash, redirect, render_template, url_for
 
 from kernel.errors import NotFound, Refusal
 from kernel.i18n import gettext as _
-from kernel.identity import actions, credentials, forms
+from kernel.identity import actions, credentials, forms, queries
 from kernel.identity.models import Membership, Organization, Person
 from kernel.identity.views import Page, views
 from kernel.rights import Role
@@ -20,12 +20,7 @@ from kernel.web import begin, form_refused, page_of, parse_form, platform, read,
 @signed_in(Role.OPERATOR)
 def organizations() -> Page:
     with read() as session:
-        waiting = session.scalars(
-            sa.select(Organization)
-            .where(Organization.state == "pending")
-            .order_by(Organization.created_at)
-            .limit(100)
-        ).all()
+        waiting = session.scalars(queries.waiting().limit(100)).all()
         page = page_of(session, sa.select(Organization), Organization.created_at, Organization.id)
         return render_template("identity/organizations.html", waiting=waiting, page=page)
 

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from kernel.errors import NotSignedIn, NotValid, Refusal
 from kernel.facts import rfc3339
 from kernel.i18n import current_lang
-from kernel.identity import actions, credentials, forms, passkeys, sessions
+from kernel.identity import actions, credentials, forms, sessions
 from kernel.identity.models import Person
 from kernel.identity.passwords import hash_password
 from kernel.rights import SYSTEM
@@ -109,6 +109,8 @@ def code_now() -> Page:
 @public
 @limited("30 per minute")
 def passkey_options() -> Response:
+    from kernel.identity import passkeys
+
     with platform().begin(SYSTEM) as work:
         return jsonify(passkeys.sign_in_options(work))
 
@@ -117,6 +119,8 @@ def passkey_options() -> Response:
 @public
 @limited("10 per minute")
 def passkey_now() -> Response:
+    from kernel.identity import passkeys
+
     with platform().begin(SYSTEM) as work:
         person_id = passkeys.check_passkey(work, credential_posted()).id
     _let_in(person_id, "passkey")
@@ -254,6 +258,8 @@ def step_up_now() -> Page:
 @signed_in
 @limited("30 per minute")
 def step_up_options() -> Response:
+    from kernel.identity import passkeys
+
     with begin() as work:
         return jsonify(passkeys.sign_in_options(work, me().person_id))
 
@@ -262,6 +268,8 @@ def step_up_options() -> Response:
 @signed_in
 @limited("10 per minute")
 def step_up_passkey() -> Response:
+    from kernel.identity import passkeys
+
     who = me()
     assert who.session_id is not None
     with begin() as work:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -17,7 +18,17 @@ if TYPE_CHECKING:
     from kernel.platform import Platform
 
 BARE = frozenset(
-    {"policy", "bid-commit", "bid-complete", "bid-withdraw", "tender-close", "share-release", "custodian-ack"}
+    {
+        "policy",
+        "bid-commit",
+        "bid-complete",
+        "bid-withdraw",
+        "tender-close",
+        "share-release",
+        "custodian-ack",
+        "slip-commit",
+        "slip-close",
+    }
 )
 """Record types whose body is given byte for byte by the protocol, so nothing of the house is added."""
 
@@ -25,6 +36,9 @@ BARE = frozenset(
 _RECORDS, _PENDING = cast(sa.Table, LogRecord.__table__), cast(sa.Table, LogPending.__table__)
 _FACTS = cast(sa.Table, FactRow.__table__)
 _INSERT_FACT, _INSERT_RECORD, _INSERT_PENDING = sa.insert(_FACTS), sa.insert(_RECORDS), sa.insert(_PENDING)
+_PLACES = sa.select(_RECORDS.c.id, _RECORDS.c.idx).where(
+    _RECORDS.c.id.in_(sa.bindparam("record_ids", expanding=True))
+)
 _PLACE = sa.select(_RECORDS.c.idx).where(_RECORDS.c.id == sa.bindparam("record_id"))
 
 
@@ -48,11 +62,10 @@ def write(
     if confidential:
         salt2 = platform.outside.entropy(32)
         body = body | {"d": records.private_digest(confidential, salt2)}
-    record = records.make_record(
+    encoded = records.encode_new_record(
         kind, now, tender, body, by=by or "platform", salt=platform.outside.entropy(32), sig=sig
     )
     record_id = platform.outside.new_id()
-    encoded = jcs.encode(record)
     waiting = _waiting(session)
     waiting.records.append(
         {
@@ -115,3 +128,11 @@ def place_of(session: Session, record_id: UUID) -> int | None:
     """The log index of a record, or None while it waits for the sequencer."""
     place: int | None = session.connection().scalar(_PLACE, {"record_id": record_id})
     return place
+
+
+def places_of(session: Session, record_ids: Iterable[UUID | None]) -> dict[UUID | None, int | None]:
+    """Record id → log index (None while it waits), in one query; ids of None are left out."""
+    wanted = [record_id for record_id in record_ids if record_id is not None]
+    if not wanted:
+        return {}
+    return {row[0]: row[1] for row in session.connection().execute(_PLACES, {"record_ids": wanted})}

@@ -48,6 +48,21 @@ _TILE = sa.select(_TILES.c.data).where(*_THIS_TILE)
 _GROW_TILE = sa.update(_TILES).where(*_THIS_TILE).values(data=sa.bindparam("data"))
 _NEW_TILE = sa.insert(_TILES)
 
+_PENDING, _RECORDS = cast(sa.Table, LogPending.__table__), cast(sa.Table, LogRecord.__table__)
+_HEADS, _CHECKPOINTS = cast(sa.Table, LogHead.__table__), cast(sa.Table, LogCheckpoint.__table__)
+_HEAD = sa.select(_HEADS.c.size, _HEADS.c.note, _HEADS.c.at).where(_HEADS.c.id == 1)
+_FIRST_HEAD = sa.insert(_HEADS).values(id=1)
+_NEXT_HEAD = sa.update(_HEADS).where(_HEADS.c.id == 1)
+_NEW_CHECKPOINT = sa.insert(_CHECKPOINTS)
+_WAITING = (
+    sa.select(_PENDING.c.id, _PENDING.c.entry, _PENDING.c.record_id).order_by(_PENDING.c.id).limit(BATCH)
+)
+_PLACED = sa.delete(_PENDING).where(_PENDING.c.id.in_(sa.bindparam("ids", expanding=True)))
+_NEW_ENTRY = sa.insert(cast(sa.Table, LogEntry.__table__))
+_GIVE_PLACE = (
+    sa.update(_RECORDS).where(_RECORDS.c.id == sa.bindparam("record_id")).values(idx=sa.bindparam("place"))
+)
+
 
 class SqlTiles:
     """Tiles in the database; reads are remembered for the length of one transaction."""
@@ -91,7 +106,7 @@ class Head:
 
 def head(session: Session) -> Head:
     """The newest checkpoint; an empty log has size 0 and no note."""
-    row = session.get(LogHead, 1)
+    row = session.connection().execute(_HEAD).one_or_none()
     if row is None:
         return Head(0, merkle.empty_root(), "", None)
     return Head(row.size, base64.b64decode(row.note.split("\n")[2]), row.note, row.at)
@@ -124,39 +139,36 @@ def sequence_within(work: Work) -> Head:
     book.flush(session)
     if not platform.database.is_sqlite:
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+    connection = session.connection()
     before = head(session)
     tiles = SqlTiles(session)
     grown = TileTree(tiles, before.size)
     if before.size == 0:
         _begin_log(work)
     while True:
-        pending = session.execute(
-            sa.select(LogPending.id, LogPending.entry, LogPending.record_id)
-            .order_by(LogPending.id)
-            .limit(BATCH)
-        ).all()
+        pending = connection.execute(_WAITING).all()
         if not pending:
             break
         start = grown.size
         grown.append([bytes(row.entry) for row in pending])
-        session.execute(
-            sa.insert(LogEntry), [{"idx": start + i, "entry": row.entry} for i, row in enumerate(pending)]
+        connection.execute(
+            _NEW_ENTRY, [{"idx": start + i, "entry": row.entry} for i, row in enumerate(pending)]
         )
-        session.execute(
-            sa.update(LogRecord), [{"id": row.record_id, "idx": start + i} for i, row in enumerate(pending)]
+        connection.execute(
+            _GIVE_PLACE,
+            [{"record_id": row.record_id, "place": start + i} for i, row in enumerate(pending)],
         )
-        session.execute(sa.delete(LogPending).where(LogPending.id.in_([row.id for row in pending])))
+        connection.execute(_PLACED, {"ids": [row.id for row in pending]})
+        if len(pending) < BATCH:
+            break
     if grown.size == before.size:
         return before
     tiles.flush()
     root = grown.root()
     signed = sign_checkpoint(platform, grown.size, root)
     values = {"size": grown.size, "note": signed, "at": work.now}
-    if before.at is None:
-        session.execute(sa.insert(LogHead).values(id=1, **values))
-    else:
-        session.execute(sa.update(LogHead).where(LogHead.id == 1).values(**values))
-    session.execute(sa.insert(LogCheckpoint).values(**values))
+    connection.execute(_FIRST_HEAD if before.at is None else _NEXT_HEAD, values)
+    connection.execute(_NEW_CHECKPOINT, values)
     return Head(grown.size, root, signed, work.now)
 
 

@@ -5,6 +5,7 @@ Default quorum: so many of the witnesses, among them the first (the supervisor's
 
 from __future__ import annotations
 
+import bisect
 import functools
 from uuid import UUID
 
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from kernel.ledger import sequencer
-from kernel.ledger.models import LogRecord, WitnessSignature
+from kernel.ledger.models import LogCheckpoint, LogRecord, WitnessSignature
 from kernel.settings import Settings
 from sealbid import note
 from sealbid.tlog import TlogProof
@@ -105,6 +106,15 @@ def proof_of(session: Session, settings: Settings, index: int) -> TlogProof | No
     return TlogProof(index=index, hashes=tuple(hashes), note=note.Note.parse(text))
 
 
+_COSIGNED = (
+    sa.select(WitnessSignature.size, WitnessSignature.name, WitnessSignature.line, LogCheckpoint.note)
+    .join(LogCheckpoint, LogCheckpoint.size == WitnessSignature.size)
+    .where(WitnessSignature.size > sa.bindparam("index"))
+    .order_by(WitnessSignature.size, WitnessSignature.name)
+    .limit(128)
+)
+
+
 class Prover:
     """Proofs of many leaves in one read: neighbours share their checkpoint, and tiles are read once."""
 
@@ -112,21 +122,49 @@ class Prover:
         self._session, self._settings = session, settings
         self._tree = sequencer.tree(session)
         self._notes: dict[int, note.Note] = {}
-        self._span = range(0)
+        self._window: list[int] = []  # sizes with a quorum, ascending
+        self._from = 0  # the window lists every such size above this leaf, up to its last
 
     def witnessed_proof(self, index: int) -> TlogProof | None:
-        """A proof in a checkpoint that a quorum signed, or None while there is none."""
-        if index not in self._span:
-            size = witnessed_size(self._session, self._settings, index)
-            if size is None:
-                return None
-            self._span = range(index, size)
-        size = self._span.stop
-        if size not in self._notes:
-            text = sequencer.cosigned_note(self._session, size)
-            assert text is not None, "a signed checkpoint is stored"
-            self._notes[size] = note.Note.parse(text)
+        """A proof in the first checkpoint that a quorum signed, or None while there is none."""
+        size = self._witnessed_size(index)
+        if size is None:
+            return None
         return TlogProof(index=index, hashes=tuple(self._tree.proof(index, size)), note=self._notes[size])
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """Proof that the tree of ``old`` leaves is a prefix of that of ``new``."""
+        return self._tree.consistency(old, new)
+
+    def _witnessed_size(self, index: int) -> int | None:
+        if not self._settings.witnesses or self._settings.witness_quorum <= 0:
+            size = witnessed_size(self._session, self._settings, index)
+            if size is not None and size not in self._notes:
+                text = sequencer.cosigned_note(self._session, size)
+                assert text is not None, "a signed checkpoint is stored"
+                self._notes[size] = note.Note.parse(text)
+            return size
+        place = bisect.bisect_right(self._window, index)
+        if index < self._from or place == len(self._window):
+            self._look(index)
+            place = 0
+        return self._window[place] if place < len(self._window) else None
+
+    def _look(self, index: int) -> None:
+        """Read the next checkpoints above a leaf with all their cosignatures."""
+        rows = self._session.connection().execute(_COSIGNED, {"index": index}).all()
+        lines: dict[int, dict[str, str]] = {}
+        texts: dict[int, str] = {}
+        for size, name, line, text in rows:
+            lines.setdefault(size, {})[name] = line
+            texts[size] = text
+        if len(rows) == 128:
+            lines.popitem()  # the last size may have more signatures than were read
+        self._window = [size for size, signed in lines.items() if satisfied(self._settings, set(signed))]
+        self._from = index
+        for size in self._window:
+            signatures = "".join(f"{line}\n" for line in lines[size].values())
+            self._notes[size] = note.Note.parse(texts[size] + signatures)
 
 
 def proof_of_record(session: Session, settings: Settings, record_id: UUID) -> TlogProof | None:

@@ -15,12 +15,13 @@ Two transports speak it: ``kernel.live.stock``, Flask-SocketIO inside the web pr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
 from kernel.live.channel import (
     MESSAGE_BYTES_MAX,
+    MORE,
     NAMESPACE,
     Ack,
     Channel,
@@ -30,12 +31,16 @@ from kernel.live.channel import (
     Json,
 )
 from kernel.live.door import Telling, refused
+from kernel.live.late import LateLive
 from kernel.live.leases import Lease
-from kernel.live.stock import StockLive
 from kernel.platform import Platform
+
+if TYPE_CHECKING:
+    from kernel.live.stock import StockLive
 
 __all__ = [
     "MESSAGE_BYTES_MAX",
+    "MORE",
     "NAMESPACE",
     "Ack",
     "Channel",
@@ -45,6 +50,7 @@ __all__ = [
     "Json",
     "Lease",
     "Telling",
+    "audible",
     "init_app",
     "refused",
     "tell",
@@ -74,10 +80,24 @@ def tell_one(
         platform.live.tell_one(channel, seat_key, news=news, version=version)
 
 
-def init_app(app: Flask, platform: Platform) -> StockLive:
-    """Open the socket door of the web process. A hall process replaces it; see ``kernel.live.lean``."""
-    sockets = StockLive(app, platform)
-    platform.live = sockets
+def audible(platform: Platform) -> bool:
+    """Whether anybody can hear news from this process; where nobody can, nobody need work them out."""
+    return platform.live is not None and not isinstance(platform.live, LateLive)
+
+
+def init_app(app: Flask, platform: Platform) -> StockLive | LateLive:
+    """Open the socket door of the web process. A hall process replaces it; see ``kernel.live.lean``.
+
+    Its libraries wait for the first socket, where no other process is told anything by this one.
+    """
     settings = platform.settings
     app.jinja_env.globals.update(live_url=settings.live_url, live_polling=settings.live_polling)
+    sockets: StockLive | LateLive
+    if app.testing or settings.redis_url:
+        from kernel.live.stock import StockLive
+
+        sockets = StockLive(app, platform)
+    else:
+        sockets = LateLive(app, platform)
+    platform.live = sockets
     return sockets

@@ -44,6 +44,8 @@ class Bus:
     def __init__(self, url: str, hearer: Hearer) -> None:
         self.me = system_entropy(8).hex()
         self.alive = False
+        self.breaks = 0
+        """How often we stopped hearing; whatever was told meanwhile is lost."""
         self.asked: Callable[[Json, Callable[[Json], None]], None] | None = None
         self._url = url
         self._hearer = hearer
@@ -135,6 +137,7 @@ class Bus:
                     log.warning("live_bus", deed="listen", trouble=type(trouble).__name__)
             finally:
                 self.alive = False
+                self.breaks += 1
                 client.close()
             self._expire()
             self._stop.wait(0.3)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 NAMESPACE = "/live"
 MESSAGE_BYTES_MAX = 64 << 10
 
+MORE = -1
+"""A version nobody here knows: there is something newer than at the last look. See ``Channel.versions``."""
+
 Json = dict[str, Any]
 Ack = Callable[[Json], None]
 
@@ -86,7 +89,8 @@ class Channel:
         own: what only this participant may know, added to every answer to a join as ``own``; news sent by
             ``tell_one`` are not repeated one by one, so it must hold all of them.
         versions: the present version of each ``(id, audience)``, cheaply; asked every second so that news
-            that were lost on the way are noticed. Missing keys are not looked at.
+            that were lost on the way are noticed. Missing keys are not looked at. ``MORE`` where another process
+            numbers the news and the database shows that it must have told some since the last look.
         owned: one process at a time, the holder of the lease ``prefix:id``, runs the hot commands of a thing.
         taken: called as ``(platform, id, lease)`` in a thread of its own when this process became the owner.
         lost: called as ``(platform, id)`` when it is the owner no longer.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from kernel.errors import NotAllowed, NotValid, Refusal
 from kernel.facts import plain, rfc3339
 from kernel.i18n import refusal_text, speaking
-from kernel.live.channel import Channel, Json, named, room_of, seat_room
+from kernel.live.channel import Channel, Connection, Json, named, room_of, seat_room
 from kernel.rights import Actor
 
 if TYPE_CHECKING:
@@ -118,32 +119,73 @@ class Door:
         return name, channel, subject, word, inner
 
 
-class Telling:
+class Telling(ABC):
     """The half of a live server that speaks: news to audiences and participants, here and in other processes."""
 
     platform: Platform
     bus: Bus | None = None
     told: dict[str, int]
     """Room → the newest version its listeners in this process were told of; rooms without listeners are absent."""
+    told_own: dict[str, int]
+    """The same of participants: their private room → the newest number of their private news."""
 
+    @abstractmethod
     def deliver(self, room: str, event: str, data: Json) -> None:
         """Send to the listeners of a room in this process; from any thread."""
-        raise NotImplementedError
 
     def tell(self, channel: str, *, version: int, news: Mapping[str, Any], audience: str = "") -> None:
         """Send numbered news to one audience of a channel, everywhere."""
-        at = _stamp(self.platform.outside.clock.now())
+        at = stamp(self.platform.outside.clock.now())
         data = {"channel": channel, "version": version, "news": spoken(dict(news)), "at": at}
         self._everywhere(room_of(channel, audience), "news", data)
 
     def tell_one(self, channel: str, seat_key: str, *, news: Mapping[str, Any], version: int = 0) -> None:
         """Send private news to every connection of one participant, everywhere."""
         assert seat_key, "private news need an addressee"
-        at = _stamp(self.platform.outside.clock.now())
+        at = stamp(self.platform.outside.clock.now())
         data: Json = {"channel": channel, "own": spoken(dict(news)), "at": at}
         if version:
             data["version"] = version
         self._everywhere(seat_room(channel, seat_key), "own", data)
+
+    def tell_all(
+        self, channel: str, news: Sequence[tuple[str, int, Json]], own: Sequence[tuple[str, int, Json]]
+    ) -> None:
+        """Send what one commit means: ``(audience, version, news)`` and ``(seat key, version or 0, own news)``."""
+        for audience, version, said in news:
+            self.tell(channel, version=version, news=said, audience=audience)
+        for key, version, said in own:
+            self.tell_one(channel, key, news=said, version=version)
+
+    def missed(self, joined: Mapping[str, Connection], message: Json) -> Json:
+        """For a client that says what it has ``seen`` and what of its ``own`` news.
+
+        ``behind`` and ``behind_own`` name the channels that were told more; neither is there when none was.
+        """
+        found: Json = {}
+        asked = (("seen", "behind", self._told_everybody), ("own", "behind_own", self._told_him))
+        for word, answer, told in asked:
+            versions = message.get(word)
+            if not isinstance(versions, dict):
+                continue
+            more = {
+                name: newest
+                for name, version in versions.items()
+                if type(version) is int
+                and (connection := joined.get(name)) is not None
+                and (newest := told(connection)) is not None
+                and newest > version
+            }
+            if more:
+                found[answer] = more
+        return found
+
+    def _told_everybody(self, connection: Connection) -> int | None:
+        return self.told.get(room_of(connection.channel, connection.audience))
+
+    def _told_him(self, connection: Connection) -> int | None:
+        key = connection.seat_key
+        return self.told_own.get(seat_room(connection.channel, key)) if key else None
 
     def _everywhere(self, room: str, event: str, data: Json) -> None:
         self.deliver(room, event, data)
@@ -155,9 +197,11 @@ class Telling:
         self.deliver(room, event, data)
 
     def note_told(self, room: str, data: Json) -> None:
-        """Remember how far the listeners of a room are."""
+        """Remember how far the listeners of a room are; of a private room that somebody listens to."""
         version = data.get("version")
-        if room in self.told and type(version) is int and version > self.told[room]:
+        if "own" in data and type(version) is int:
+            self.told_own[room] = max(version, self.told_own.get(room, 0))
+        elif room in self.told and type(version) is int and version > self.told[room]:
             self.told[room] = version
 
     def joined(self) -> list[tuple[str, UUID, str]]:
@@ -170,7 +214,7 @@ class Telling:
         return found
 
 
-def _stamp(now: datetime) -> str:
+def stamp(now: datetime) -> str:
     """``rfc3339`` without its cost: this is written for every offer."""
     text = now.isoformat(timespec="milliseconds")
     return f"{text[:-6]}Z" if text.endswith("+00:00") else rfc3339(now)

@@ -14,9 +14,11 @@ import socket
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,6 +37,8 @@ log = structlog.get_logger("sunroad.live")
 
 FADING_SECONDS = 2.0
 WORK_MAX = 500
+SMALL = 64
+"""Members of a room up to which their frames are gathered for one call each; in a large one nothing is gained."""
 FRESH_MAX = 2000
 """Requests that have not become sockets yet; more are not even read."""
 
@@ -67,7 +71,7 @@ class Limits:
     slice: int = 400
 
 
-class Engine:
+class Engine(ABC):
     """Sockets and rooms. Subclasses say who may come in and what messages mean.
 
     Args:
@@ -104,7 +108,9 @@ class Engine:
         self._posts: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._casts: deque[tuple[bytes, list[Link]]] = deque()
         self._owed = 0
+        self._slice = limits.slice
         self._woken = False
+        self._holding = 0
         self._thread = threading.get_ident()
         # Two pools: commands that take long must not keep people from coming in.
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hall")
@@ -124,9 +130,21 @@ class Engine:
     def post(self, deed: Callable[..., object], *args: Any) -> None:
         """Have something done in the loop soon, in the order of posting."""
         self._posts.append((deed, args))
-        if not self._woken:
+        if not self._woken and self._holding != threading.get_ident():
             self._woken = True
             self._wake.send()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What this thread posts meanwhile wakes the loop once, at the end; one thread may do so at a time."""
+        self._holding = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._holding = 0
+            if self._posts and not self._woken:
+                self._woken = True
+                self._wake.send()
 
     def aside(
         self,
@@ -183,6 +201,10 @@ class Engine:
     def cast(self, room: str, frame: bytes) -> None:
         """Send one frame to everybody in a room."""
         self.post(self._cast, room, frame)
+
+    def cast_all(self, frames: Sequence[tuple[str, bytes]]) -> None:
+        """Send several frames, each to everybody in its room, in this order."""
+        self.post(self._cast_all, frames)
 
     # In the loop
 
@@ -310,17 +332,19 @@ class Engine:
 
     # What the hall says
 
+    @abstractmethod
     def arrived(self, link: Link, request: Request, accept: str, rest: bytes) -> None:
         """A proper request came; ``welcome`` or close it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text(self, link: Link, payload: bytes, recv_at: datetime) -> None:
         """A message came."""
-        raise NotImplementedError
 
+    @abstractmethod
     def left(self, link: Link) -> None:
         """A socket is closed and out of all rooms."""
 
+    @abstractmethod
     def emptied(self, room: str) -> None:
         """Nobody hears a room any more."""
 
@@ -334,6 +358,7 @@ class Engine:
 
     def _drain(self) -> None:
         self._woken = False
+        self._slice = self.limits.slice
         posts = self._posts
         while posts:
             deed, args = posts.popleft()
@@ -349,6 +374,33 @@ class Engine:
         if members:
             self._casts.append((frame, list(members)))
             self._owed += len(members)
+
+    def _cast_all(self, frames: Sequence[tuple[str, bytes]]) -> None:
+        """As ``_cast`` one by one; in a small room everybody's frames are written with one call."""
+        heaps: dict[Link, bytes] = {}
+        rooms = self.rooms
+        for room, frame in frames:
+            members = rooms.get(room)
+            if not members:
+                continue
+            if len(members) > SMALL:
+                self._cast_heaps(heaps)
+                self._cast(room, frame)
+                continue
+            for link in members:
+                heaps[link] = heaps[link] + frame if link in heaps else frame
+        self._cast_heaps(heaps)
+
+    def _cast_heaps(self, heaps: dict[Link, bytes]) -> None:
+        """Write what was gathered for each, at once within the slice; ``heaps`` is empty afterwards."""
+        if self._casts or self._slice < len(heaps):
+            self._casts.extend((frame, [link]) for link, frame in heaps.items())
+            self._owed += len(heaps)
+        else:
+            self._slice -= len(heaps)
+            for link, frame in heaps.items():
+                link.send(frame)
+        heaps.clear()
 
     def _cast_some(self) -> None:
         """Write one slice; then whatever came in meanwhile is stamped before the next slice.
@@ -427,3 +479,4 @@ def prepare_process() -> None:
     sys.setswitchinterval(0.0005)  # a thread that waits for the database must not hold the loop up
     gc.collect()
     gc.freeze()  # what stays anyway is never looked at again: no long pauses in the middle of a room
+    gc.set_threshold(20_000, 50, 100)  # journals are immutable and grow: looking at them often finds nothing

@@ -219,6 +219,7 @@ class Entrance:
         """What each of them sees. In a thread."""
         answers: list[tuple[_Join, Ticket, Json, int | None]] = []
         try:
+            self._live.owners.ensure({ticket.name for _, _, ticket in todo})
             with self._platform.read() as session:
                 for one, actor, ticket in todo:
                     try:

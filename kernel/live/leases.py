@@ -6,7 +6,8 @@ that asks ``assert_held`` is refused once somebody holds a higher one, however l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,10 @@ from kernel.errors import Stale
 
 if TYPE_CHECKING:
     from kernel.platform import Platform
+
+
+RENEWED_AT_ONCE = 400
+"""Leases of one statement; a hall of two hundred rooms renews them every second."""
 
 
 class LeaseRow(Base):
@@ -79,15 +84,32 @@ def renew(platform: Platform, lease: Lease, seconds: float) -> Lease | None:
 
 def renew_all(platform: Platform, held: Iterable[Lease], seconds: float) -> dict[str, Lease]:
     """Prolong many leases in one transaction; those that were taken over are missing from the answer."""
+    by_holder: dict[str, dict[str, Lease]] = defaultdict(dict)
+    for lease in held:
+        by_holder[lease.holder][lease.name] = lease
     kept: dict[str, Lease] = {}
     with platform.database.session(write=True) as session, session.begin():
         session.connection()
         until = platform.outside.clock.now() + timedelta(seconds=seconds)
-        for lease in held:
-            done = session.connection().execute(_ours(lease).values(until=until))
-            if done.rowcount:
-                kept[lease.name] = replace(lease, until=until)
+        for holder, mine in by_holder.items():
+            for names in _chunks(list(mine)):
+                pairs = [(name, mine[name].token) for name in names]
+                done = session.connection().execute(
+                    sa.update(LeaseRow)
+                    .where(
+                        sa.tuple_(LeaseRow.name, LeaseRow.token).in_(pairs),
+                        LeaseRow.holder == holder,
+                    )
+                    .values(until=until)
+                    .returning(LeaseRow.name)
+                )
+                kept |= {name: replace(mine[name], until=until) for name in done.scalars()}
     return kept
+
+
+def _chunks(names: list[str]) -> Iterator[list[str]]:
+    for at in range(0, len(names), RENEWED_AT_ONCE):
+        yield names[at : at + RENEWED_AT_ONCE]
 
 
 def release(platform: Platform, lease: Lease) -> None:

@@ -68,6 +68,7 @@ class Owners:
         ] = {}  # name → holder, and until when we take it for granted
         self._lock = threading.Lock()
         self._claiming: dict[str, threading.Lock] = {}
+        self._adopting: set[str] = set()
         self._aside = ThreadPoolExecutor(4, thread_name_prefix="live owner")
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -153,7 +154,9 @@ class Owners:
 
     def _orphans(self, wanted: list[tuple[str, UUID, str]]) -> set[str]:
         """What our listeners need and nobody holds."""
-        names = {f"{prefix}:{key}" for prefix, key, _ in wanted if self.channels[prefix].owned}
+        return self._free({f"{prefix}:{key}" for prefix, key, _ in wanted if self.channels[prefix].owned})
+
+    def _free(self, names: set[str]) -> set[str]:
         names = {name for name in names if self.lease(name) is None}
         if not names or not self._claims:
             return set()
@@ -162,6 +165,14 @@ class Owners:
         for name in found:
             self._elsewhere.pop(name, None)
         return found
+
+    def ensure(self, names: set[str]) -> None:
+        """Somebody comes to listen: become the owner of what nobody holds, so that the numbers he is told will last.
+
+        Waits for the database.
+        """
+        for name in self._free({name for name in names if self.channels[name.partition(":")[0]].owned}):
+            self.claim(name)
 
     def close(self) -> None:
         """Let go of everything at once."""
@@ -178,7 +189,8 @@ class Owners:
             try:
                 self._renew()
                 # Taking over may take a while; what we hold must be renewed meanwhile.
-                for name in self._orphans(wanted()):
+                for name in self._orphans(wanted()) - self._adopting:
+                    self._adopting.add(name)
                     self._submit(lambda one=name: self._adopt(one))  # type: ignore[misc]
             except (sa.exc.SQLAlchemyError, OSError):
                 log.exception("lease_trouble")
@@ -188,6 +200,8 @@ class Owners:
             self.claim(name)
         except Exception:  # tried again in a second
             log.exception("lease_trouble", thing=name)
+        finally:
+            self._adopting.discard(name)
 
     def _renew(self) -> None:
         held = {name: lease for name, (lease, _) in list(self._held.items())}
@@ -223,6 +237,9 @@ class Owners:
             deed()
         except Refusal as no:
             ack(refused(no, lang))
+        except (sa.exc.SQLAlchemyError, OSError):  # the database is away: they ask again with the same key
+            log.exception("lease_trouble")
+            ack(refused(NotNow("no_answer_yet"), lang))
         except Exception:  # a bug must not leave the client without an answer
             log.exception("live_mistake")
             ack(OUR_MISTAKE)

@@ -47,6 +47,7 @@ class StockLive(Telling, SocketIO):  # type: ignore[misc]
         self.platform = platform
         self.door = Door(platform)
         self.told = {}
+        self.told_own = {}
         self._here: dict[str, dict[str, Connection]] = {}  # sid → channel → listener
         self._sweep = Sweep(platform, self)
         self._started = threading.Lock()
@@ -69,7 +70,8 @@ class StockLive(Telling, SocketIO):  # type: ignore[misc]
 
     def deliver(self, room: str, event: str, data: Json) -> None:
         self.emit(event, data, to=room, namespace=NAMESPACE)
-        self.note_told(room, data)
+        if "own" not in data or self._hears(room):
+            self.note_told(room, data)
 
     def _connected(self, _auth: object = None) -> None:
         """The first socket wakes what a process without sockets does not need."""
@@ -84,15 +86,23 @@ class StockLive(Telling, SocketIO):  # type: ignore[misc]
 
     def _gone(self, *_why: object) -> None:
         for connection in self._here.pop(_sid(), {}).values():
-            self._forget_room(room_of(connection.channel, connection.audience))
+            self._forget(connection)
 
-    def _forget_room(self, room: str) -> None:
-        if not any(
+    def _forget(self, connection: Connection) -> None:
+        """What its rooms were told is kept as long as somebody else here listens."""
+        room = room_of(connection.channel, connection.audience)
+        if not self._hears(room):
+            self.told.pop(room, None)
+        if connection.seat_key and not self._hears(own := seat_room(connection.channel, connection.seat_key)):
+            self.told_own.pop(own, None)
+
+    def _hears(self, room: str) -> bool:
+        return any(
             room_of(one.channel, one.audience) == room
+            or (one.seat_key and seat_room(one.channel, one.seat_key) == room)
             for found in list(self._here.values())
             for one in list(found.values())
-        ):
-            self.told.pop(room, None)
+        )
 
     def _answering(self, deed: Callable[[Json], Json]) -> Callable[..., Json]:
         from kernel.web.problems import problem_of
@@ -105,13 +115,17 @@ class StockLive(Telling, SocketIO):  # type: ignore[misc]
             except Refusal as no:
                 return {"ok": False, "problem": problem_of(no)}
             except Exception:  # a bug must not take the socket down; the log has its story
-                log.exception("live_mistake", event=_sid())
+                if not self.server.manager.is_connected(_sid(), NAMESPACE):
+                    return OUR_MISTAKE  # it left while it was joining: nobody is there to be put into a room
+                log.exception("live_mistake", sid=_sid())
                 return OUR_MISTAKE
 
         return answer
 
-    def _sync(self, _message: Json) -> Json:
-        return {"now_us": int(self.platform.outside.clock.now().timestamp() * 1_000_000)}
+    def _sync(self, message: Json) -> Json:
+        now = self.platform.outside.clock.now()
+        missed = self.missed(self._here.get(_sid(), {}), message)
+        return {"now_us": int(now.timestamp() * 1_000_000), **missed}
 
     def _join(self, message: Json) -> Json:
         from kernel.i18n import current_lang
@@ -147,7 +161,7 @@ class StockLive(Telling, SocketIO):  # type: ignore[misc]
             leave_room(room_of(name, connection.audience))
             if connection.seat_key:
                 leave_room(seat_room(name, connection.seat_key))
-            self._forget_room(room_of(name, connection.audience))
+            self._forget(connection)
 
     def _leave(self, message: Json) -> Json:
         name, _, _ = named(self.door.channels, message)

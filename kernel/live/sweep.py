@@ -14,7 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 import structlog
 
-from kernel.live.channel import room_of
+from kernel.live.channel import MORE, room_of
 from kernel.live.door import Door, Telling
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("sunroad.live")
 
 SWEEP_SECONDS = 1.0
+UNSURE_ROUNDS = 3
+"""Rounds after a break of the bus in which a number that grew does not prove that all news came."""
 
 
 class Sweep:
@@ -34,6 +36,10 @@ class Sweep:
         self._channels = Door(platform).channels
         self._seconds = seconds
         self._suspects: dict[str, int] = {}
+        self._noticed: dict[str, tuple[str, int]] = {}
+        self._before: dict[str, int] = {}
+        self._breaks = 0
+        self._unsure = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -62,6 +68,7 @@ class Sweep:
         asked: dict[str, list[tuple[UUID, str]]] = defaultdict(list)
         for prefix, subject, audience in self._live.joined():
             asked[prefix].append((subject, audience))
+        earlier, self._noticed = self._noticed, {}
         suspects: dict[str, int] = {}
         for prefix, keys in asked.items():
             versions = self._channels[prefix].versions
@@ -73,6 +80,8 @@ class Sweep:
                 name = f"{prefix}:{subject}"
                 room = room_of(name, audience)
                 told = self._live.told.get(room)
+                if told is not None and version == MORE:
+                    self._noticed[room] = name, self._before.get(room, told)
                 if told is None or told >= version:
                     continue
                 before = self._suspects.get(room)
@@ -81,3 +90,16 @@ class Sweep:
                 else:
                     suspects[room] = version
         self._suspects = suspects
+        self._say_more(earlier)
+        self._before = dict(self._live.told)
+
+    def _say_more(self, noticed: dict[str, tuple[str, int]]) -> None:
+        """Where the last round noticed a change whose news have not come since: they were lost, listeners must ask."""
+        bus = self._live.bus
+        sure = bus is not None and bus.alive and bus.breaks == self._breaks
+        self._breaks = bus.breaks if bus is not None else 0
+        self._unsure = max(0, self._unsure - 1) if sure else UNSURE_ROUNDS
+        for room, (name, before) in noticed.items():
+            told = self._live.told.get(room)
+            if told is not None and (told <= before or self._unsure):
+                self._live.deliver(room, "behind", {"channel": name, "version": told + 1})

@@ -22,6 +22,7 @@ PLACES = (
     "tender-rail",
     "tender-action",
     "tender-notice",
+    "bid",
     "wizard",
     "wizard-terms",
     "desk",
@@ -31,6 +32,7 @@ PLACES = (
 ``home``: cards beside the notices. ``home-top``: the last figure of the strip (the first panel counts).
 ``tender``: parts of a tender's page, each with a link at its top. ``tender-rail``: cards beside it.
 ``tender-action``: actions under the countdown. ``tender-notice``: notices under its title.
+``bid``: cards of the sealing page.
 ``wizard``: cards of the buyer's sealing step. ``wizard-terms``: what a live procedure prints instead of an
 evaluation. ``desk``: cards of a workbench's first page.
 """

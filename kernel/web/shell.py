@@ -120,6 +120,7 @@ def links() -> dict[str, str]:
         "help": "trading.help_page",
         "source": "trading.source",
         "verify": "supervision.log_page",
+        "figures": "supervision.statistics_page",
         "data": "api.docs",
     }
     return {

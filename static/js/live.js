@@ -14,6 +14,7 @@ import "../vendor/socket.io.min.js";
 import { heard } from "./ui/time.js";
 
 const [SAMPLES, SAMPLE_EVERY, HEARTBEAT, HEARTBEAT_WAIT, SLOW] = [8, 150, 10_000, 5_000, 500];
+const LATE = 2000; // milliseconds that news may be on their way
 const OFFLINE_AFTER = 5; // attempts in vain
 const POLLING_AFTER = 3; // attempts in vain before the printed fallback is tried
 const root = document.documentElement.dataset;
@@ -31,6 +32,7 @@ class Channel {
     this.#live = live;
     this.name = name;
     this.seen = seen;
+    this.ownSeen = null; // private news have numbers of their own, counted for this participant alone
     this.#handlers = handlers;
   }
 
@@ -50,7 +52,7 @@ class Channel {
     else if (answer.problem.code === "offline") return; // the next connection joins again
     else if (answer.problem.code === "no_answer_yet") setTimeout(() => this.sync(), 500 + Math.random() * 1000);
     else this.#handlers.refused?.(answer.problem);
-    for (const item of waiting) this.news(item);
+    for (const item of waiting) "own" in item ? this.own(item) : this.news(item);
     if (this.#again) {
       this.#again = false;
       this.sync();
@@ -58,6 +60,7 @@ class Channel {
   }
 
   #take({ state, news, own }) {
+    if (own) this.ownSeen = own.version ?? null;
     if (state) {
       this.seen = state.version ?? 0;
       this.#handlers.state?.(state, own);
@@ -80,13 +83,31 @@ class Channel {
     else if (this.seen === null || item.version > this.seen) this.sync();
   }
 
+  /** Private news: in order like the others where they are numbered. */
   own(item) {
+    if (this.#waiting) {
+      this.#waiting.push(item);
+      return;
+    }
+    if (item.version && this.ownSeen !== null) {
+      if (item.version <= this.ownSeen) return;
+      if (item.version > this.ownSeen + 1) {
+        this.sync();
+        return;
+      }
+    }
+    if (item.version) this.ownSeen = item.version;
     this.#handlers.own?.(item.own, { whole: false, version: item.version, at: item.at });
   }
 
-  /** The server knows of a version we have not heard of; not everybody asks in the same instant. */
-  behind(version) {
-    if (this.seen === null || version > this.seen) setTimeout(() => version > this.seen && this.sync(), Math.random() * 800);
+  /** The server knows of a version we have not heard of; not everybody asks in the same instant, and it may be on its way. */
+  behind(version, patience = 0) {
+    if (this.seen === null || version > this.seen) setTimeout(() => version > this.seen && this.sync(), patience + Math.random() * 800);
+  }
+
+  /** The same of one's own news; the answer to a join brings all of them. */
+  behindOwn(version, patience) {
+    setTimeout(() => this.ownSeen !== null && version > this.ownSeen && this.sync(), patience + Math.random() * 800);
   }
 
   /**
@@ -98,8 +119,9 @@ class Channel {
       const answer = await this.#live.ask("do", { channel: this.name, command, message }, wait);
       const code = answer.ok ? "" : answer.problem.code;
       if (code === "moved") this.#live.moveTo(answer.problem.details.address);
-      else if (code !== "offline" && code !== "no_answer_yet") return answer;
+      else if (code !== "offline" && code !== "no_answer_yet" && code !== "hall_busy") return answer;
       if (left <= 1) return answer;
+      if (code === "hall_busy") await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 500));
       await this.#live.online(wait);
     }
   }
@@ -171,15 +193,18 @@ class Live {
     this.#beat = setInterval(() => this.#sample(), HEARTBEAT);
   }
 
-  /** One round trip: the server's clock, and whether anybody is still there. */
+  /** One round trip: the server's clock, whether anybody is still there, and whether the last news got lost on the way. */
   async #sample() {
     const [socket, sent] = [this.#socket, performance.now()];
-    const answer = await this.ask("sync", {}, HEARTBEAT_WAIT);
+    const [seen, own] = ["seen", "ownSeen"].map((word) => Object.fromEntries([...this.#channels].filter(([, one]) => one[word] !== null).map(([name, one]) => [name, one[word]])));
+    const answer = await this.ask("sync", { seen, own }, HEARTBEAT_WAIT);
     if (socket !== this.#socket || !socket.connected) return;
     if (!answer.ok) {
       if (answer.problem.code === "no_answer_yet") socket.io.engine?.close(); // the line is dead; begin a new one
       return;
     }
+    for (const [name, version] of Object.entries(answer.behind ?? {})) this.#channels.get(name)?.behind(version, LATE);
+    for (const [name, version] of Object.entries(answer.behind_own ?? {})) this.#channels.get(name)?.behindOwn(version, LATE);
     const got = performance.now();
     const trip = got - sent;
     this.#samples = [...this.#samples, { trip, at: (sent + got) / 2, server: answer.now_us / 1000 }].slice(-SAMPLES);

@@ -8,12 +8,12 @@ Source: rules §5.3; detection §5.
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, TypeVar, cast
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -21,41 +21,45 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding.models import OpenedPart
+from evaluation.models import Award
 from kernel.calendar import SHANGHAI
-from kernel.facts import plain
 from kernel.platform import Platform
 from kernel.rights import SYSTEM
 from kernel.work import Work
-from sealbid import jcs
-from supervision import leads_facts as facts
-from supervision.actions.leads_collect import LotFile, collect
+from supervision.actions.leads_collect import BLIND, LotFile, collect
 from supervision.actions.leads_history import Statistics, statistics_of
+from supervision.actions.leads_judging import Change, change_of, indicators_of, make_changes
+from supervision.actions.leads_rows import Around
+from supervision.actions.leads_traces import forget_traces
 from supervision.leads_models import (
     ImportedTrace,
     Lead,
-    LeadIndicator,
     LeadState,
     LotAnalysis,
 )
 from supervision.rights import LEAD_BUILD
 from supervision.rules.signals.boq import correlations, item_traces
-from supervision.rules.signals.combine import Indicator, Judged, Kind, Light, judge, raised
+from supervision.rules.signals.combine import Indicator, Kind, Light, raised
 from supervision.rules.signals.documents import document_traces
-from supervision.rules.signals.text import others_inside, shared_errors, text_traces, words
+from supervision.rules.signals.text import blind_leaks, others_inside, shared_errors, text_traces, words
+from supervision.rules.signals.ties import buyers_side, insured_elsewhere, paid_losers
 from supervision.rules.signals.traces import (
     address_traces,
     at_once,
     device_traces,
     elsewhere,
     equity_traces,
+    gave_up,
     missing_bidders,
     money_traces,
     people_traces,
 )
-from trading.models import Lot
 
+T = TypeVar("T")
 REFERENCE_LOTS = 40
 TEXT_LEAST = 10
+LOTS_TOGETHER, LEADS_TOGETHER = 200, 100
+"""So many lots are read, and so many leads written, in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,9 @@ class Run:
 def build_leads(platform: Platform, *, seed: int = 20260901) -> Run:
     """Find leads in everything that was opened; doing it twice changes nothing.
 
+    What the records of a lot show is written together with the note that it was read, so a run that was cut short
+    loses nothing: the next one goes on with the lots that are left.
+
     Args:
         seed: of the permutations, so that the same history gives the same p-values.
     """
@@ -78,31 +85,59 @@ def build_leads(platform: Platform, *, seed: int = 20260901) -> Run:
     with platform.read() as session:
         waiting = lots_to_read(session)
         reference = reference_words(session, REFERENCE_LOTS)
-    hard: dict[UUID, list[Indicator]] = {}
-    for lot_id in waiting:
-        with platform.read() as session:
-            file = collect(platform, session, session.get_one(Lot, lot_id), now)
-        hard[lot_id] = hard_indicators(file, reference)
-        with platform.begin(SYSTEM) as work:
-            _remember(work, file)
+    around, changed = Around(platform.settings, now), set[UUID]()
+    for lots in _together(waiting, LOTS_TOGETHER):
+        changed |= _read_lots(platform, lots, around, reference)
     with platform.read() as session:
         seen = statistics_of(session, now=now, seed=seed)
         known = {lead.lot_id: lead for lead in session.scalars(sa.select(Lead))}
     stay_where_found(seen, known.values())
-    changed = 0
-    for lot_id in sorted({*hard, *seen.indicators, *known}, key=str):
+    changes = []
+    for lot_id in sorted({*seen.indicators, *known}, key=str):
         lead = known.get(lot_id)
-        kept = hard.get(lot_id)
-        if kept is None:
-            kept = [one for one in indicators_of(lead) if not _from_history(one)] if lead else []
-        found = raised([*kept, *seen.indicators.get(lot_id, [])])
-        if found or lead is not None:
-            changed += _judge(platform, lot_id, found, lead)
+        kept = [one for one in indicators_of(lead) if not _from_history(one)] if lead else []
+        changes.append(change_of(lot_id, raised([*kept, *seen.indicators.get(lot_id, [])]), lead))
+    changed |= _write(platform, changes)
     with platform.begin(SYSTEM) as work:
         _order(work, seen)
     with platform.read() as session:
         leads = session.scalar(sa.select(sa.func.count()).select_from(Lead)) or 0
-    return Run(len(waiting), leads, changed, seen.notes)
+    return Run(len(waiting), leads, len(changed), seen.notes)
+
+
+def _read_lots(
+    platform: Platform, lots: Sequence[UUID], around: Around, reference: Sequence[frozenset[int]]
+) -> set[UUID]:
+    """Read some lots and write what their records show; returns those whose leads changed."""
+    notes, changes = [], []
+    with platform.read() as session:
+        leads = sa.select(Lead).where(Lead.lot_id.in_(lots))
+        known = {lead.lot_id: lead for lead in session.scalars(leads)}
+        for file in collect(platform, session, lots, around):
+            lead = known.get(file.lot.id)
+            kept = [one for one in indicators_of(lead) if _from_history(one)] if lead else []
+            found = raised([*hard_indicators(file, reference), *kept])
+            changes.append(change_of(file.lot.id, found, lead))
+            notes.append(_note_of(file, around.now))
+    told = [one for one in changes if one is not None]
+    with platform.begin(SYSTEM) as work:
+        make_changes(work, told)
+        work.session.execute(sa.delete(LotAnalysis).where(LotAnalysis.lot_id.in_(lots)))
+        work.session.execute(sa.insert(LotAnalysis), notes)
+    return {one.lot_id for one in told}
+
+
+def _together(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (things[start : start + size] for start in range(0, len(things), size))
+
+
+def _write(platform: Platform, changes: Iterable[Change | None]) -> set[UUID]:
+    """Write changes, some in each transaction; returns their lots."""
+    told = [one for one in changes if one is not None]
+    for some in _together(told, LEADS_TOGETHER):
+        with platform.begin(SYSTEM) as work:
+            make_changes(work, some)
+    return {one.lot_id for one in told}
 
 
 class NightRun:
@@ -122,41 +157,59 @@ class NightRun:
         if last is not None and not (at_night and now - last >= timedelta(hours=12)):
             return None
         self._last[platform] = now
+        with platform.begin(SYSTEM) as work:
+            forget_traces(work)
         return build_leads(platform)
 
 
 def _from_history(one: Indicator) -> bool:
     """Found by the statistics of the whole history, not in the lot's own records."""
-    return one.statistical and one.code != "H-05"
+    return one.statistical and one.code not in ("H-05", "H-06")
 
 
 def stay_where_found(seen: Statistics, leads: Iterable[Lead]) -> None:
-    """Pairs and rings stay with the open lead that showed them first; they do not wander to every new lot."""
-    home = {
-        one.key: lead.lot_id
-        for lead in leads
-        if lead.state is not LeadState.CLOSED
-        for one in indicators_of(lead)
-        if one.kind is Kind.HISTORY
-    }
+    """Pairs, groups and rings stay with the open lead that showed them first; they do not wander to every new lot.
+
+    A group that a new member joined is still the same group.
+    """
+    home: dict[str, UUID] = {}
+    groups: list[tuple[str, set[str], UUID]] = []
+    for lead in leads:
+        for one in indicators_of(lead) if lead.state is not LeadState.CLOSED else ():
+            if one.kind is Kind.HISTORY:
+                home[one.key] = lead.lot_id
+                groups.append((one.code, set(one.firms), lead.lot_id))
     for lot_id in list(seen.indicators):
         for one in list(seen.indicators[lot_id]):
-            if home.get(one.key, lot_id) != lot_id:
+            lot = home.get(one.key)
+            if lot is None and len(one.firms) > 2:
+                alike = (
+                    at for code, firms, at in groups if code == one.code and len(firms & set(one.firms)) > 2
+                )
+                lot = next(alike, None)
+            if lot is not None and lot != lot_id:
                 seen.indicators[lot_id].remove(one)
-                seen.add(home[one.key], one)
+                seen.add(lot, one)
 
 
 def _order(work: Work, seen: Statistics) -> None:
     """Write each lead's place among the statistics. It orders a list and is no statement, so no fact says it."""
     work.require(LEAD_BUILD)
-    for lot_id, queue in work.session.execute(sa.select(Lead.lot_id, Lead.queue)).all():
-        if seen.queue.get(lot_id, 0) != queue:
-            change = sa.update(Lead).where(Lead.lot_id == lot_id).values(queue=seen.queue.get(lot_id, 0))
-            work.session.execute(change, execution_options={"synchronize_session": False})
+    places = seen.queue
+    moved = [
+        {"lot": lot_id, "place": places.get(lot_id, 0)}
+        for lot_id, queue in work.session.execute(sa.select(Lead.lot_id, Lead.queue))
+        if places.get(lot_id, 0) != queue
+    ]
+    if moved:
+        leads = cast(sa.Table, Lead.__table__)
+        change = sa.update(leads).where(leads.c.lot_id == sa.bindparam("lot"))
+        work.session.connection().execute(change.values(queue=sa.bindparam("place")), moved)
 
 
 def lots_to_read(session: Session) -> list[UUID]:
-    """Lots with opened prices that were never read, or about which something came in since."""
+    """Lots with opened prices that were never read, or about which something came in since: traces, an award that
+    passed somebody over."""
     opened = (
         sa.select(OpenedPart.lot_id, sa.func.max(OpenedPart.opened_at).label("at"))
         .where(OpenedPart.part == "price", OpenedPart.ok)
@@ -173,7 +226,15 @@ def lots_to_read(session: Session) -> list[UUID]:
         sa.select(opened.c.lot_id)
         .outerjoin(LotAnalysis, LotAnalysis.lot_id == opened.c.lot_id)
         .outerjoin(said, said.c.lot_id == opened.c.lot_id)
-        .where(sa.or_(LotAnalysis.lot_id.is_(None), LotAnalysis.at < opened.c.at, LotAnalysis.at < said.c.at))
+        .outerjoin(Award, sa.and_(Award.lot_id == opened.c.lot_id, Award.reason != ""))
+        .where(
+            sa.or_(
+                LotAnalysis.lot_id.is_(None),
+                LotAnalysis.at < opened.c.at,
+                LotAnalysis.at < said.c.at,
+                LotAnalysis.at < Award.decided_at,
+            )
+        )
         .order_by(opened.c.at)
     )
     return [lot_id for (lot_id,) in rows]
@@ -217,15 +278,32 @@ def hard_indicators(file: LotFile, reference: Sequence[frozenset[int]] = ()) -> 
         *elsewhere(file.trails, file.before),
         *document_traces(file.papers, file.given),
         *others_inside(file.texts, file.entities, file.given_texts),
-        *text_traces(file.texts, file.given_texts),
-        *shared_errors(file.texts, file.given_texts, reference),
+        *text_traces(file.prose, file.given_texts),
+        *shared_errors(file.prose, file.given_texts, reference),
         *item_traces(file.bills, file.given_bill, file.prices),
         *money_traces(file.trails),
         *people_traces(file.trails),
         *equity,
         *missing_bidders(file.takers, file.firms, pairs),
+        *insured_elsewhere(file.side.insured, file.firms),
+        *paid_losers(file.side.payments, file.side.winner, file.firms),
+        *buyers_side(file.firms, file.side.insiders, file.side.ties),
+        *gave_up(file.side.ranking, file.side.left, file.side.winner, pairs),
+        *_leaks(file),
     ]
     return _joined([one for one in found if set(one.firms) & set(file.firms)])
+
+
+def _leaks(file: LotFile) -> list[Indicator]:
+    """T-05 for files a bidder itself calls blind, where the tender asks for blind ones."""
+    if not any(BLIND in text for text in file.given_texts):
+        return []
+    return [
+        one
+        for entity in file.entities
+        for paper in file.blind.get(entity.firm, ())
+        for one in blind_leaks(paper.text, entity.firm, entity, paper.properties.values())
+    ]
 
 
 def _joined(found: Iterable[Indicator]) -> list[Indicator]:
@@ -245,129 +323,17 @@ def _joined(found: Iterable[Indicator]) -> list[Indicator]:
     ]
 
 
-def _remember(work: Work, file: LotFile) -> None:
-    """Note that a lot was read, its figures for the page and its words for later comparisons."""
-    found = frozenset().union(*(words(text) for text in file.texts.values())) if file.texts else frozenset()
+def _note_of(file: LotFile, now: datetime) -> dict[str, Any]:
+    """That a lot was read, its figures for the page and its words for later comparisons."""
+    found = frozenset().union(*map(words, file.prose.values()))
     common = {
         f"{one} {other}": [f"{value:.3f}", str(items)]
         for (one, other), (value, items) in correlations(file.bills, file.given_bill).items()
     }
-    row = work.session.get(LotAnalysis, file.lot.id)
-    if row is None:
-        row = LotAnalysis(lot_id=file.lot.id, at=work.now, unread=[], figures={}, words=b"")
-        work.session.add(row)
-    row.at, row.unread, row.words = work.now, file.unread[:50], _pack(found)
-    row.figures = {"correlations": common, "bills": len(file.bills)}
-
-
-def evidence_bytes(lot_id: UUID, one: Indicator) -> bytes:
-    """The canonical bytes of one piece of evidence; their SHA-256 stands in the log."""
-    return jcs.encode(
-        {
-            "v": 1,
-            "lot": str(lot_id),
-            "indicator": one.code,
-            "light": one.light.value,
-            "class": one.kind.value,
-            "firms": list(one.firms),
-            "facts": plain(dict(one.facts)),
-            "p": one.p,
-            "null": one.null,
-        }
-    )
-
-
-def _judge(platform: Platform, lot_id: UUID, found: list[Indicator], known: Lead | None) -> bool:
-    """Bring a lead to what was found; False when it already says so.
-
-    A statistic whose figures moved a little overnight is the same evidence as long as its light is the same.
-    """
-    steady = {}
-    for row in known.indicators if known is not None else ():
-        if row.gone_at is None and _value(row).statistical:
-            steady[_value(row).key, row.light] = _value(row)
-    found = [steady.get((one.key, one.light.value), one) if one.statistical else one for one in found]
-    judged = judge(found)
-    wanted = {hashlib.sha256(evidence_bytes(lot_id, one)).hexdigest(): one for one in found}
-    if known is not None and {row.sha256 for row in known.indicators if row.gone_at is None} == set(wanted):
-        return False
-    with platform.begin(SYSTEM) as work:
-        work.require(LEAD_BUILD)
-        lead = _lead_of(work, lot_id, judged)
-        lead.light, lead.risk = judged.light.value, judged.risk.points
-        lead.shares = {kind.value: points for kind, points in judged.risk.shares.items()}
-        lead.firms = list(judged.firms or sorted({firm for one in found for firm in one.firms}))
-        lead.changed_at = work.now
-        _fix(work, lead, wanted)
-        work.record(facts.LeadJudged(subject=lead.id, lead=lead.code, light=lead.light, risk=lead.risk))
-    return True
-
-
-def _lead_of(work: Work, lot_id: UUID, judged: Judged) -> Lead:
-    lead = work.one(sa.select(Lead).where(Lead.lot_id == lot_id))
-    if lead is not None:
-        assert isinstance(lead, Lead)
-        return lead
-    lot = work.session.get_one(Lot, lot_id)
-    year = work.now.year
-    last = work.session.scalar(
-        sa.select(sa.func.count()).select_from(Lead).where(Lead.code.like(f"CX-{year}-%"))
-    )
-    return work.add(
-        Lead(
-            id=work.new_id(),
-            code=f"CX-{year}-{(last or 0) + 1:04}",
-            tender_id=lot.tender_id,
-            lot_id=lot_id,
-            state=LeadState.OPEN,
-            light=judged.light.value,
-            risk=0,
-            queue=0,
-            shares={},
-            firms=[],
-            opened_at=work.now,
-            changed_at=work.now,
-            outcome="",
-            reason="",
-        )
-    )
-
-
-def _fix(work: Work, lead: Lead, wanted: Mapping[str, Indicator]) -> None:
-    """Write new evidence with its log record; what is no longer seen stays, marked as gone."""
-    present = {one.sha256: one for one in lead.indicators if one.gone_at is None}
-    for digest, row in present.items():
-        if digest not in wanted:
-            row.gone_at = work.now
-    work.session.flush()
-    for digest, one in sorted(wanted.items(), key=lambda item: item[1].key):
-        if digest in present:
-            continue
-        recorded = work.record(
-            facts.EvidenceFixed(subject=lead.id, sha256=digest, code=one.code, light=one.light.value)
-        )
-        work.session.add(
-            LeadIndicator(
-                id=work.new_id(),
-                lead_id=lead.id,
-                code=one.code,
-                light=one.light.value,
-                kind=one.kind.value,
-                firms=list(one.firms),
-                facts=plain(dict(one.facts)),
-                p=one.p,
-                null=one.null,
-                sha256=digest,
-                seen_at=work.now,
-                record_id=recorded.record_id,
-            )
-        )
-
-
-def _value(row: LeadIndicator) -> Indicator:
-    return Indicator(row.code, Light(row.light), Kind(row.kind), tuple(row.firms), row.facts, row.p, row.null)
-
-
-def indicators_of(lead: Lead) -> list[Indicator]:
-    """What a lead rests on now."""
-    return [_value(row) for row in lead.indicators if row.gone_at is None]
+    return {
+        "lot_id": file.lot.id,
+        "at": now,
+        "unread": file.unread[:50],
+        "figures": {"correlations": common, "bills": len(file.bills)},
+        "words": _pack(found),
+    }

@@ -23,10 +23,9 @@ from kernel.facts import plain
 from kernel.i18n import speaking
 from kernel.identity.models import Organization
 from kernel.ledger.models import LogRecord
-from kernel.pdf import Sheet
 from kernel.platform import Platform
 from sealbid import jcs, signatures
-from supervision.actions.leads import evidence_bytes, indicators_of
+from supervision.actions.leads_judging import evidence_bytes, indicators_of
 from supervision.leads_models import ImportBatch, ImportedTrace, Lead
 from supervision.leads_shown import fact_lines
 from supervision.leads_words import about, fact_word, kind_word, light_word, outcome_word
@@ -137,6 +136,8 @@ def dossier_pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]
 def _pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]) -> bytes:
     digest = hashlib.sha256(encoded).hexdigest()
     names = {org["id"]: org["name"] for org in body["firms"]}
+    from kernel.pdf import Sheet
+
     sheet = Sheet(
         "围串标线索卷宗", subtitle=body["lead"], footer=f"Sunroad 阳光路 · {body['lead']} · SHA-256 {digest}"
     )

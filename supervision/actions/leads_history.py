@@ -8,7 +8,6 @@ Source: detection §5; rules §5.2 (Q-01 … Q-08, H-01 … H-04).
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from sqlalchemy.orm import Session
 from bidding.models import Bid, OpenedPart
 from evaluation.models import Award
 from supervision.rules.signals.combine import TEN_THOUSAND, Indicator, Kind, Light
+from supervision.rules.signals.tails import poisson_tail
 from trading.models import Lot, Tender
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ SPAN = timedelta(days=3 * 366)
 ALPHA = 0.01
 RUN_LEAST, STEADY = 4, 0.02
 JOINT_LEAST = 10
-PAIR_NULL = "bidders permuted inside category and year, all pairs of the city considered"
+PAIR_NULL = "bidders permuted inside category, region and year, all pairs of the city considered"
+GROUP_NULL = "independent bidders inside category, region and year, all threes of the city considered"
 LEADS_MOST = 50
 """So many pairs and rings a night may raise leads of their own; the rest waits behind them."""
 PATTERN_LIGHT = {"Q-01": Light.ORANGE, "Q-02": Light.ORANGE, "Q-07": Light.ORANGE, "Q-08": Light.ORANGE}
@@ -40,16 +41,49 @@ PATTERN_LIGHT = {"Q-01": Light.ORANGE, "Q-02": Light.ORANGE, "Q-07": Light.ORANG
 
 @dataclass
 class Statistics:
-    """What the statistics say: per lot its indicators, and its place in the queue (ten-thousandths)."""
+    """What the statistics say of each lot.
+
+    Attributes:
+        indicators: rules that fired under their stated null, by lot.
+        chance: indicator (code and firms, and the lot for patterns of its prices) → how often a city of honest bidders
+            shows something as strong anywhere: its p-value times the number of places looked at, at most 1.
+        score: rank of the label-free score, 0 … 1.
+    """
 
     indicators: dict[UUID, list[Indicator]] = field(default_factory=dict)
-    queue: dict[UUID, int] = field(default_factory=dict)
+    chance: dict[tuple[UUID | None, str], float] = field(default_factory=dict)
+    score: dict[UUID, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def add(self, lot_id: UUID, one: Indicator) -> None:
+    def add(self, lot_id: UUID, one: Indicator, chance: float = 1.0) -> None:
+        """An indicator of a lot, with the chance of as much anywhere in an honest city."""
         here = self.indicators.setdefault(lot_id, [])
         if all(other.key != one.key for other in here):
             here.append(one)
+        key = (lot_id if one.kind is Kind.PRICE else None, one.key)
+        self.chance[key] = min(self.chance.get(key, 1.0), chance)
+
+    @property
+    def queue(self) -> dict[UUID, int]:
+        """Each lot's place in the queue of the statistics, in ten-thousandths; the head has ten thousand.
+
+        What fired comes first, the least likely under honesty ahead; behind it, and among equals, the label-free score.
+        A ring that hundreds of lots speak for so stands before a pattern in the prices of a single lot, of which a year of
+        honest lots brings a few.
+        """
+        least = {
+            lot: min((self._chance(lot, one) for one in found), default=1.0)
+            for lot, found in self.indicators.items()
+        }
+        order = sorted(
+            self.score, key=lambda lot: (least.get(lot, 1.0), lot not in least, -self.score[lot], str(lot))
+        )
+        return {
+            lot: round(TEN_THOUSAND * (len(order) - place) / len(order)) for place, lot in enumerate(order)
+        }
+
+    def _chance(self, lot: UUID, one: Indicator) -> float:
+        return self.chance.get((lot if one.kind is Kind.PRICE else None, one.key), 1.0)
 
 
 def statistics_of(session: Session, *, now: datetime, seed: int) -> Statistics:
@@ -100,7 +134,7 @@ def _analysed(rows: Sequence[Any], lots: list[UUID], now: datetime, seed: int) -
         bid=np.array([row[2].minor / 100 for row in rows], dtype=np.float64),
         won=np.array([row[7] is not None and row[7] == row[8] for row in rows], dtype=bool),
     )
-    found = analyse(history, now=now, seed=seed)
+    found = analyse(history, now=now, seed=seed, region=[first[lot][6] for lot in lots])
     bidders: dict[UUID, dict[str, int]] = {}
     for row in rows:
         bidders.setdefault(row[0], {})[str(row[1])] = row[2].minor
@@ -114,9 +148,10 @@ def findings(found: Analysis, bidders: dict[UUID, dict[str, int]]) -> Statistics
         bidders: lot → firm → price in fen.
     """
     made = Statistics(notes=tuple(found.notes))
+    looks = len(found.tenders) * len(PATTERN_LIGHT)
     for one in found.tenders:
         lot = UUID(one.key)
-        made.queue[lot] = round(one.score * TEN_THOUSAND)
+        made.score[lot] = one.score
         for part in one.patterns:
             if part.name in PATTERN_LIGHT and part.p is not None and part.p <= ALPHA:
                 firms = steady_firms(bidders[lot], part.name)
@@ -126,8 +161,24 @@ def findings(found: Analysis, bidders: dict[UUID, dict[str, int]]) -> Statistics
                     Indicator(
                         part.name, PATTERN_LIGHT[part.name], Kind.PRICE, firms, facts, _p(part.p), part.null
                     ),
+                    min(1.0, part.p * looks),
                 )
-    for pair, codes, p in _telling_pairs(found):
+    for group in found.groups[:LEADS_MOST]:
+        if not group.tenders:
+            continue
+        facts = {
+            "joint": group.joint,
+            "expected": f"{group.expected:.2f}",
+            "winners": list(group.winners[-24:]),
+            "lots": list(group.tenders[-40:]),
+        }
+        firms = tuple(sorted(group.firms))
+        made.add(
+            UUID(group.tenders[-1]),
+            Indicator("H-01", Light.YELLOW, Kind.HISTORY, firms, facts, _p(group.p), GROUP_NULL),
+            group.p,
+        )
+    for pair, codes, p, chance in _telling_pairs(found):
         firms = tuple(sorted((pair.a, pair.b)))
         facts = {
             "joint": pair.joint,
@@ -140,7 +191,9 @@ def findings(found: Analysis, bidders: dict[UUID, dict[str, int]]) -> Statistics
         for code in codes:
             light = Light.ORANGE if code == "H-02" else Light.YELLOW
             made.add(
-                UUID(pair.tenders[-1]), Indicator(code, light, Kind.HISTORY, firms, facts, _p(p), PAIR_NULL)
+                UUID(pair.tenders[-1]),
+                Indicator(code, light, Kind.HISTORY, firms, facts, _p(p), PAIR_NULL),
+                chance,
             )
     for ring in found.rings:
         if ring.p <= ALPHA and ring.tenders:
@@ -155,18 +208,18 @@ def findings(found: Analysis, bidders: dict[UUID, dict[str, int]]) -> Statistics
             made.add(
                 UUID(ring.tenders[-1]),
                 Indicator("H-03", Light.ORANGE, Kind.HISTORY, firms, facts, _p(ring.p), null),
+                min(1.0, ring.p * len(found.rings)),
             )
     return made
 
 
-def _telling_pairs(found: Analysis) -> Iterator[tuple[PairLead, tuple[str, ...], float]]:
+def _telling_pairs(found: Analysis) -> Iterator[tuple[PairLead, tuple[str, ...], float, float]]:
     """Pairs worth a lead: the rule of the table fires, or they met too often for chance among all pairs of the city.
 
     The second is more sensitive where ring members also bid alone: the excess over the permuted mean, as a Poisson
     tail, times the number of pairs there could be (Bonferroni), is at most 1 %.
     """
-    names = {name for pair in found.pairs for name in (pair.a, pair.b)}
-    possible = max(1, len(names) * (len(names) - 1) // 2)
+    possible = max(1, found.possible)
     raised = 0
     for pair in found.pairs:
         if raised >= LEADS_MOST or not pair.tenders:
@@ -180,22 +233,8 @@ def _telling_pairs(found: Analysis) -> Iterator[tuple[PairLead, tuple[str, ...],
                 pair,
                 tuple(dict.fromkeys((*codes, "H-01"))) if often else tuple(codes),
                 p if often else pair.p,
+                p,
             )
-
-
-def poisson_tail(mean: float, least: int) -> float:
-    """P(at least ``least``) of a Poisson count; 1 when the mean is unknown."""
-    if not mean >= 0 or least <= 0:
-        return 1.0
-    if mean == 0:
-        return 0.0
-    term = math.exp(least * math.log(mean) - mean - math.lgamma(least + 1))
-    total, count = 0.0, least
-    while term > 1e-18 * max(total, 1e-300) and count < least + 10_000:
-        total += term
-        count += 1
-        term *= mean / count
-    return min(1.0, total)
 
 
 def steady_firms(prices: Mapping[str, int], code: str) -> tuple[str, ...]:

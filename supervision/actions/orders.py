@@ -62,12 +62,16 @@ def _order(work: Work, tender_id: UUID, order: str, reason: str) -> Tender:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many, never who: complete bids, bids still arriving, withdrawn ones, takings of documents."""
+    """How many, never who: complete bids, bids still arriving, withdrawn ones, takings of documents.
+
+    ``keys_lost``: of the withdrawn ones, those that left on their organisation's signature instead of their own key's.
+    """
 
     complete: int
     arriving: int
     withdrawn: int
     documents_taken: int
+    keys_lost: int
 
 
 def read_counts(work: Work, tender_id: UUID, purpose: str) -> Counts:
@@ -108,4 +112,8 @@ def read_counts(work: Work, tender_id: UUID, purpose: str) -> Counts:
         arriving=states.get(BidState.COMMITTED, 0),
         withdrawn=states.get(BidState.WITHDRAWN, 0) + states.get(BidState.REPLACED, 0),
         documents_taken=taken or 0,
+        keys_lost=work.session.scalar(
+            sa.select(sa.func.count()).select_from(Bid).where(Bid.tender_id == tender_id, Bid.key_lost)
+        )
+        or 0,
     )

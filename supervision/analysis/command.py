@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.random import default_rng
 
+from kernel.batch import give_back_memory
 from supervision.analysis import files, modelfile, report, training, validation
 from supervision.analysis.engine import Extra, Look, head, look, moments
 from supervision.analysis.features import duplicates
@@ -102,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
     if not 0 < args.alpha < 1 or args.permutations < 0:
         return _off("--alpha lies between 0 and 1, --permutations is not negative")
     bar = Bar(args.quiet)
+    give_back_memory()
     said: dict[str, Any] = {}
     try:
         if args.train is not None:
@@ -199,7 +201,7 @@ def _screen(args: argparse.Namespace, mapping: dict[str, str], bar: Bar) -> dict
         write_scores(args.out / "scores.csv", bids, seen, scores, probability, args.alpha)
         said["files"] = ["problems.csv", "scores.csv"]
         if seen.pairs is not None:
-            write_pairs(args.out / "pairs.csv", bids, seen)
+            write_pairs(args.out / "pairs.csv", bids, seen, bar)
             said["files"].append("pairs.csv")
         (args.out / "report.html").write_text(page(args, bids, seen, scores, said), "utf-8")
         said["files"].append("report.html")
@@ -255,6 +257,8 @@ def _figures(
     bids: Bids, seen: Look, scores: Floats, used: str, rng: np.random.Generator
 ) -> dict[str, Any] | None:
     """Of the score in use and of the label-free one, over tenders with two bids and with three or more."""
+    if np.isnan(bids.label).all():
+        return None
     found: dict[str, Any] = {}
     group = duplicates(bids.history)
     for name, score in {"label-free": seen.score.total, used: scores}.items():

@@ -19,10 +19,12 @@ from supervision.rules.signals import network, nulls, patterns
 from supervision.rules.signals.company import Before, Company, company, nothing_before
 from supervision.rules.signals.network import Chance, Meetings, Pairs, Presence
 from supervision.rules.signals.patterns import Pattern
-from supervision.rules.signals.ranks import codes, exchangeable_p
+from supervision.rules.signals.ranks import RankP, codes, rank_p
 from supervision.rules.signals.score import Score, score
 from supervision.rules.signals.screens import Grouped, Screen, Screens, grouped, screens
 
+COMPILED_FROM = 20_000_000
+"""Bids from which starting the compiled kernel (seconds, and a hundred megabytes) pays; below, arrays alone are faster."""
 MARKET_MIN = 10
 """Categories with fewer tenders are read together: a rank among three says nothing."""
 SUSPICIOUS_HIGH: Mapping[Screen, bool] = {
@@ -49,7 +51,7 @@ class Look:
 
     Attributes:
         market: category of each tender, small ones together. stratum: category and number of bids. mean, lowest: bids.
-        ratio: winning bid ÷ ceiling, NaN where unknown. screens, score: as computed. p: name → p-value.
+        ratio: winning bid ÷ ceiling, NaN where unknown. screens, score: as computed. p: name → p-values.
         patterns: rule → result. presence … chance: of named firms; None without them, chance None when not asked for.
     """
 
@@ -60,7 +62,7 @@ class Look:
     ratio: Floats
     screens: Screens
     score: Score
-    p: Mapping[str, Floats]
+    p: Mapping[str, RankP]
     patterns: Mapping[str, Pattern]
     presence: Presence | None
     met: Meetings | None
@@ -94,7 +96,8 @@ def moments(days: Days) -> Ints | None:
 
 def markets(history: History) -> Ints:
     """Category of each tender as a number, those with few tenders together."""
-    found = codes(np.asarray(history.category, dtype=str)) if len(history.keys) else np.empty(0, np.int64)
+    names = {name: number for number, name in enumerate(sorted(set(history.category)))}
+    found = np.fromiter((names[one] for one in history.category), np.int64, len(history.category))
     few = np.bincount(found, minlength=1) < MARKET_MIN
     found = np.where(few[found], -1, found)
     return np.unique(found, return_inverse=True)[1].astype(np.int64)
@@ -105,6 +108,7 @@ def look(
     *,
     rng: Generator,
     extra: Extra | None = None,
+    strata: Ints | None = None,
     permutations: int = 199,
     compiled: bool = True,
     tell: Tell = silent,
@@ -113,15 +117,17 @@ def look(
 
     Args:
         rng: for permutations and simulated nulls; the same seed finds the same. permutations: of bidders, 0 for none.
+        strata: of each tender, inside which bidders are permuted, shape (m,); category and year unless given.
         compiled: use the compiled kernel where it is installed. tell: hears how far the work is.
     """
     extra = extra or Extra()
     m = len(history.keys)
     tell("screens", 0, 5)
+    compiled = compiled and len(history.bid) >= COMPILED_FROM
     side = grouped(history.tender, history.bid, tenders=m)
     seen = screens(history.tender, history.bid, tenders=m, compiled=compiled)
     market = markets(history)
-    stratum = codes(market.tolist(), seen.n.tolist()) if m else market
+    stratum = codes(market, seen.n) if m else market
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.bincount(history.tender, weights=history.bid, minlength=m) / np.where(
             seen.n > 0, seen.n, np.nan
@@ -141,9 +147,8 @@ def look(
         about = company(who, met, at, extra.region, before, extra.label)
         found = network.pairs(who, met)
         if permutations and len(found.a):
-            by_chance = network.chance(
-                who, found, _years(market, history.opened_on), rng, permutations=permutations
-            )
+            inside = years(market, history.opened_on) if strata is None else strata
+            by_chance = network.chance(who, found, inside, rng, permutations=permutations, tell=tell)
     tell("score", 3, 5)
     order = at.astype(np.float64) if at is not None else extra.order
     marks = score(
@@ -156,12 +161,9 @@ def look(
         rng=rng,
     )
     tell("p-values", 4, 5)
-    p = {
-        f"p_{one.value}": exchangeable_p(seen[one], stratum, high=high)
-        for one, high in SUSPICIOUS_HIGH.items()
-    }
-    p["p_estimate"] = exchangeable_p(ratio, stratum, high=True)
-    p["p_score"] = exchangeable_p(np.where(seen.n > 1, marks.total, np.nan), stratum, high=True)
+    p = {f"p_{one.value}": rank_p(seen[one], stratum, high=high) for one, high in SUSPICIOUS_HIGH.items()}
+    p["p_estimate"] = rank_p(ratio, stratum, high=True)
+    p["p_score"] = rank_p(np.where(seen.n > 1, marks.total, np.nan), stratum, high=True)
     tell("", 5, 5)
     return Look(
         market, stratum, mean, lowest, ratio, seen, marks, p, rules, who, met, about, found, by_chance
@@ -175,6 +177,8 @@ def _winning(history: History, m: int) -> tuple[Floats, Floats]:
     lowest[np.isinf(lowest)] = np.nan
     winning = np.full(m, np.inf)
     np.minimum.at(winning, history.tender[history.won], history.bid[history.won])
+    if np.isnan(history.ceiling).all():
+        return lowest, np.broadcast_to(np.nan, (m,))
     return lowest, np.where(np.isinf(winning), lowest, winning) / history.ceiling
 
 
@@ -185,8 +189,9 @@ def _winners(history: History, lowest: Floats) -> Bools:
     return history.won | (~known[history.tender] & (history.bid <= lowest[history.tender]))
 
 
-def _years(market: Ints, days: Days) -> Ints:
-    return codes(market.tolist(), days.astype("datetime64[Y]").astype(np.int64).tolist())
+def years(market: Ints, days: Days) -> Ints:
+    """Category and calendar year of each tender as one number."""
+    return codes(market, days.astype("datetime64[Y]").astype(np.int64))
 
 
 def _patterns(

@@ -6,15 +6,16 @@ Source: docs/formats/screen-files.md.
 from __future__ import annotations
 
 import csv
-import re
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
+from supervision.analysis.cells import MISSING, NO, YES, Keys, amount, as_numbers, cleaned, day, numbers_of
 from supervision.analysis.shapes import Bools, Floats, History, Ints
 
 COLUMNS = (
@@ -31,15 +32,8 @@ COLUMNS = (
     "won",
 )
 NEEDED = ("tender", "bid")
-MONEY = re.compile(
-    r"^(?P<before>[A-Za-z]{3}|[¥￥$€£₩₹])?\s*(?P<number>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(?P<after>[A-Za-z]{3}|元|円|[¥￥$€£₩₹])?$"
-)
-YES, NO = (
-    frozenset(["1", "1.0", "true", "yes", "y", "t", "collusive", "rigged"]),
-    frozenset(["0", "0.0", "false", "no", "n", "f", "competitive", "clean"]),
-)
-MISSING = frozenset(["", "na", "nan", "null", "none", "n/a", "."])
-NUMBER_IN_KEY = re.compile(r"^(\D*)(\d+)(\D*)$")
+BLOCK_LINES = 20_000
+NO_DAY = -(2**31)
 
 
 class Unreadable(ValueError):
@@ -99,40 +93,6 @@ class _Codes:
         return self.numbers.setdefault(text, len(self.numbers))
 
 
-def day(text: str) -> date:
-    """ISO (with or without a time), YYYYMMDD, a year (its 1 July is not known: 1 January stands for it), unix seconds.
-
-    Raises:
-        ValueError: none of them.
-    """
-    if re.fullmatch(r"\d{4}(?:\.0)?", text):
-        return date(int(text[:4]), 1, 1)
-    if re.fullmatch(r"\d{8}", text) and "19000101" <= text <= "21001231":
-        return datetime.strptime(text, "%Y%m%d").replace(tzinfo=UTC).date()
-    if re.fullmatch(r"-?\d{7,11}(?:\.\d+)?", text):
-        return datetime.fromtimestamp(float(text), UTC).date()
-    return datetime.fromisoformat(text.replace("/", "-")).date()
-
-
-def amount(text: str) -> tuple[float, str]:
-    """A number, with the currency written beside it or an empty text.
-
-    Raises:
-        ValueError: not a finite number. Thousands separators are refused, because a comma may be a decimal point.
-    """
-    try:
-        value = float(text)
-        mark = ""
-    except ValueError:
-        found = MONEY.match(text)
-        if found is None:
-            raise
-        value, mark = float(found["number"]), (found["before"] or found["after"] or "").upper()
-    if not np.isfinite(value):
-        raise ValueError(text)
-    return value, mark
-
-
 def read(path: Path, mapping: Mapping[str, str], tell: Callable[[str, int, int], None]) -> Bids:
     """Read a file.
 
@@ -149,8 +109,13 @@ def read(path: Path, mapping: Mapping[str, str], tell: Callable[[str, int, int],
         raise Unreadable(f"{path}: {error}") from error
 
 
+def _slim(values: Floats) -> Floats:
+    """A column in which nothing is known takes no room."""
+    return np.broadcast_to(np.nan, values.shape) if np.isnan(values).all() else values
+
+
 class _Kept:
-    """Columns of numbers, one entry a usable line."""
+    """Columns of numbers, one entry a usable line; ``firm`` stays empty where the file has no such column."""
 
     def __init__(self) -> None:
         self.tender, self.firm, self.line = array("i"), array("i"), array("i")
@@ -164,12 +129,19 @@ class _Reader:
         self.path, self.mapping, self.tell = path, mapping, tell
         self.problems = Problems()
         self.tenders, self.firms, self.texts, self.currencies = _Codes(), _Codes(), _Codes(), _Codes()
-        self.category: dict[int, int] = {}
-        self.region: dict[int, int] = {}
-        self.estimate: dict[int, float] = {}
-        self.label: dict[int, float] = {}
-        self.days: dict[int, int] = {}
+        self.category, self.region, self.days = array("i"), array("i"), array("i")
+        self.estimate, self.label = array("d"), array("d")
         self.day_of: dict[str, int | None] = {}
+
+    def _room(self) -> None:
+        """Let the columns about tenders reach the newest one: nothing is known of it yet."""
+        more = len(self.tenders.numbers) - len(self.category)
+        if more > 0:
+            self.category.extend([-1] * more)
+            self.region.extend([-1] * more)
+            self.days.extend([NO_DAY] * more)
+            self.estimate.extend([np.nan] * more)
+            self.label.extend([np.nan] * more)
 
     def read(self, file: Iterator[str]) -> Bids:
         rows = csv.reader(file)
@@ -179,16 +151,100 @@ class _Reader:
         column = self._columns(header)
         kept = _Kept()
         size = max(self.path.stat().st_size, 1)
-        count, read_bytes = 0, 0
-        for row in rows:
-            count += 1
-            read_bytes += sum(map(len, row)) + len(row)
-            if count % 100_000 == 0:
-                self.tell("reading", min(read_bytes, size), size)
-            if row:
-                self._row(rows.line_num, row, column, kept)
+        before, count, read_bytes = rows.line_num, 0, 0
+        while block := list(islice(file, BLOCK_LINES)):
+            read_bytes += sum(map(len, block))
+            self.tell("reading", min(read_bytes, size), size)
+            quoted = any('"' in line for line in block)
+            if not quoted and self._block(before, block, len(header), column, kept):
+                before, count = before + len(block), count + len(block)
+                continue
+            # A quoted cell may run on over lines, so from the first quotation mark on one reader takes it all.
+            rows = csv.reader(chain(block, file) if quoted else block)
+            for row in rows:
+                count += 1
+                if row:
+                    self._row(before + rows.line_num, row, column, kept)
+            before += rows.line_num
         self.tell("reading", size, size)
         return self._made(kept, count, tuple(column))
+
+    def _block(
+        self, before: int, block: Sequence[str], width: int, column: Mapping[str, int], kept: _Kept
+    ) -> bool:
+        """Take plain lines column by column; False, with nothing taken, when any of them needs a closer look."""
+        rows = [line.rstrip("\r\n").split(",") for line in block]
+        if any(len(row) != width for row in rows):
+            return False
+        columns = list(zip(*rows, strict=True))
+        cells = {name: cleaned(columns[at]) for name, at in column.items()}
+        try:
+            bids = np.array(list(map(float, cells["bid"])))
+            costs = {
+                i: float(text) for i, text in enumerate(cells.get("estimate", ())) if text
+            }  # the first of a tender counts
+        except ValueError:
+            return False
+        marks = set(cells.get("label", ())) - {""}
+        labels = {text: float(text.lower() in YES) for text in marks}
+        plain = (
+            bool(np.all(np.isfinite(bids) & (bids > 0)))
+            and all(cells["tender"])
+            and all(cells.get("bidder", ()))
+            and all(0 < value < np.inf for value in costs.values())
+            and all(text.lower() in YES or text.lower() in NO for text in marks)
+            and all(self._day(text) is not None for text in set(cells.get("date", ())) - {""})
+        )
+        if not plain:
+            return False
+        tenders = [self.tenders[key] for key in cells["tender"]]
+        self._room()
+        for i, value in costs.items():
+            if np.isnan(self.estimate[tenders[i]]):
+                self.estimate[tenders[i]] = value
+        for tender, text in zip(tenders, cells.get("label", ()), strict=False):
+            if text:
+                known = self.label[tender]
+                self.label[tender] = labels[text] if np.isnan(known) else max(known, labels[text])
+        for tender, text in zip(tenders, cells.get("date", ()), strict=False):
+            number = self._day(text) if text else None
+            if number is not None and (self.days[tender] == NO_DAY or number < self.days[tender]):
+                self.days[tender] = number
+        self._kinds(tenders, cells)
+        kept.tender.extend(tenders)
+        if "bidder" in cells:
+            kept.firm.extend([self.firms[name] for name in cells["bidder"]])
+        kept.bid.frombytes(bids.tobytes())
+        money = cells.get("currency")
+        kept.currency.extend(
+            [self.currencies[text.upper()] for text in money] if money else [self.currencies[""]] * len(rows)
+        )
+        won = cells.get("won")
+        kept.won.extend([text.lower() in YES for text in won] if won else [0] * len(rows))
+        kept.line.extend(range(before + 1, before + 1 + len(rows)))
+        return True
+
+    def _kinds(self, tenders: Sequence[int], cells: Mapping[str, Sequence[str]]) -> None:
+        """Category and region of tenders of which a block of lines says them first."""
+        blank = [""] * len(tenders)
+        if "market" in cells or "category" in cells:
+            for tender, *both in zip(
+                tenders, cells.get("market", blank), cells.get("category", blank), strict=True
+            ):
+                if self.category[tender] < 0 and (kind := " / ".join(text for text in both if text)):
+                    self.category[tender] = self.texts[kind]
+        for tender, place in zip(tenders, cells.get("region", ()), strict=False):
+            if place and self.region[tender] < 0:
+                self.region[tender] = self.texts[place]
+
+    def _day(self, text: str) -> int | None:
+        """A date as a number of days, None when it is not understood; each text is read once."""
+        if text not in self.day_of:
+            try:
+                self.day_of[text] = day(text).toordinal() - date(1970, 1, 1).toordinal()
+            except (ValueError, OverflowError, OSError):
+                self.day_of[text] = None
+        return self.day_of[text]
 
     def _columns(self, header: Sequence[str]) -> dict[str, int]:
         lower = {name.lower(): i for i, name in reversed(list(enumerate(header)))}
@@ -241,7 +297,8 @@ class _Reader:
                 self.problems.add(line, "bidder is missing (the bid is kept without a name)", ",".join(row))
         self._about(line, tender, cell)
         kept.tender.append(tender)
-        kept.firm.append(firm)
+        if "bidder" in column:
+            kept.firm.append(firm)
         kept.bid.append(value)
         kept.currency.append(self.currencies[cell("currency").upper() or mark])
         kept.won.append(cell("won").lower() in YES)
@@ -249,12 +306,13 @@ class _Reader:
 
     def _about(self, line: int, tender: int, cell: Callable[[str], str]) -> None:
         """What a line says about its tender; the first line that says it counts, for labels the highest."""
+        self._room()
         kind = " / ".join(text for text in (cell("market"), cell("category")) if text)
-        if kind:
-            self.category.setdefault(tender, self.texts[kind])
-        if place := cell("region"):
-            self.region.setdefault(tender, self.texts[place])
-        if (text := cell("estimate")) and tender not in self.estimate:
+        if kind and self.category[tender] < 0:
+            self.category[tender] = self.texts[kind]
+        if (place := cell("region")) and self.region[tender] < 0:
+            self.region[tender] = self.texts[place]
+        if (text := cell("estimate")) and np.isnan(self.estimate[tender]):
             try:
                 value, _ = amount(text)
             except ValueError:
@@ -265,56 +323,68 @@ class _Reader:
                 self.problems.add(line, "estimate is not a positive number (left out)", text)
         if text := cell("label").lower():
             if text in YES or text in NO:
-                self.label[tender] = max(self.label.get(tender, 0.0), float(text in YES))
+                known = self.label[tender]
+                self.label[tender] = float(text in YES) if np.isnan(known) else max(known, float(text in YES))
             else:
                 self.problems.add(line, "label is neither 1 nor 0 (left out)", text)
         if text := cell("date"):
-            if text not in self.day_of:
-                try:
-                    self.day_of[text] = day(text).toordinal() - date(1970, 1, 1).toordinal()
-                except (ValueError, OverflowError, OSError):
-                    self.day_of[text] = None
-            number = self.day_of[text]
+            number = self._day(text)
             if number is None:
                 self.problems.add(line, "date is not understood (left out)", text)
-            else:
-                self.days[tender] = min(self.days.get(tender, number), number)
+            elif self.days[tender] == NO_DAY or number < self.days[tender]:
+                self.days[tender] = number
 
     def _made(self, kept: _Kept, rows: int, columns: tuple[str, ...]) -> Bids:
-        tender, firm = np.array(kept.tender, dtype=np.int64), np.array(kept.firm, dtype=np.int64)
-        currency, line = np.array(kept.currency, dtype=np.int64), np.array(kept.line, dtype=np.int64)
-        bid, won = np.array(kept.bid), np.array(kept.won, dtype=np.bool_)
+        """The columns as a history; what is used up is let go at once, because this is where memory is shortest."""
+        tender, firm, currency, line = (
+            as_numbers(one) for one in (kept.tender, kept.firm, kept.currency, kept.line)
+        )
+        bid, won = as_numbers(kept.bid).astype(np.float64, copy=False), as_numbers(kept.won).view(np.bool_)
+        kept.tender = kept.firm = kept.line = kept.currency = kept.won = array("i")
+        kept.bid = array("d")
+        unnamed = not self.firms.numbers
+        if unnamed:
+            firm = np.broadcast_to(np.int64(-1), (len(bid),))
         once = self._once(tender, firm, line) & self._one_currency(tender, currency, line)
-        tender, firm, bid, won, currency = tender[once], firm[once], bid[once], won[once], currency[once]
+        del line
+        if not once.all():
+            tender, firm, bid, won, currency = tender[once], firm[once], bid[once], won[once], currency[once]
         if not len(bid):
             raise Unreadable(f"{self.path}: no usable bid among {rows} lines")
-        old, tender = np.unique(tender, return_inverse=True)
-        keys = list(self.tenders.numbers)
+        seen = np.zeros(len(self.tenders.numbers), dtype=np.bool_)
+        seen[tender] = True
+        old = np.flatnonzero(seen)
+        keys = Keys(key for key, kept in zip(self.tenders.numbers, seen.tolist(), strict=True) if kept)
+        self.tenders.numbers.clear()
+        if not seen.all():
+            tender = (np.cumsum(seen) - 1)[tender]
         texts = [*self.texts.numbers, ""]
-        money = np.zeros(len(old), dtype=np.int64)
-        money[tender] = currency
         marks = list(self.currencies.numbers)
+        money = np.zeros(len(old), dtype=np.int16)
+        money[tender] = currency
+        del currency
         several = len(np.unique(money)) > 1
+        named: dict[tuple[int, int], str] = {}
         kinds = [
-            texts[self.category.get(t, -1)] + (f" ({marks[c]})" if several else "")
-            for t, c in zip(old.tolist(), money.tolist(), strict=True)
+            named.setdefault((k, c), texts[k] + (f" ({marks[c]})" if several else ""))
+            for k, c in zip(as_numbers(self.category)[old].tolist(), money.tolist(), strict=True)
         ]
-        days = np.array([self.days.get(t, np.iinfo(np.int64).min) for t in old.tolist()], dtype=np.int64)
+        days = np.array(self.days, dtype=np.int64)[old]
+        days[days == NO_DAY] = np.iinfo(np.int64).min
         history = History(
-            [keys[t] for t in old.tolist()],
+            keys,
             kinds,
-            days.astype("datetime64[D]"),
-            np.array([self.estimate.get(t, np.nan) for t in old.tolist()]),
+            days.view("datetime64[D]"),
+            _slim(np.array(self.estimate)[old]),
             list(self.firms.numbers),
-            tender.astype(np.int64),
-            firm,
+            tender if unnamed else tender.astype(np.int64),
+            firm.astype(np.int64) if not unnamed else firm,
             bid,
             won,
         )
-        label = np.array([self.label.get(t, np.nan) for t in old.tolist()])
-        region = np.array([self.region.get(t, -1) for t in old.tolist()]) if self.region else None
-        if region is not None:
-            region = np.unique(region, return_inverse=True)[1]
+        label = _slim(np.array(self.label)[old])
+        places = np.array(self.region, dtype=np.int64)
+        region = np.unique(places[old], return_inverse=True)[1] if bool((places >= 0).any()) else None
         place, prefix = numbers_of(history.keys)
         return Bids(history, label, region, place, prefix, self.problems, rows, columns)
 
@@ -322,7 +392,9 @@ class _Reader:
         """Whether each bid is the first of its firm in its tender; the others are named."""
         first = np.ones(len(tender), dtype=np.bool_)
         named = np.flatnonzero(firm >= 0)
-        key = tender[named] * max(len(self.firms.numbers), 1) + firm[named]
+        if not len(named):
+            return first
+        key = tender[named].astype(np.int64) * max(len(self.firms.numbers), 1) + firm[named]
         first[named] = False
         first[named[np.unique(key, return_index=True)[1]]] = True
         names = list(self.firms.numbers)
@@ -342,16 +414,3 @@ class _Reader:
             said = f"{names[currency[i]] or 'none'} beside {names[main[i]] or 'none'}"
             self.problems.add(int(line[i]), "currency differs from that of the tender", said)
         return np.asarray(currency == main)
-
-
-def numbers_of(keys: Sequence[str]) -> tuple[Floats | None, str]:
-    """The number in each key and what stands before it, when all keys are alike but for it; otherwise None."""
-    frame: tuple[str, str] | None = None
-    numbers = np.empty(len(keys))
-    for i, key in enumerate(keys):
-        one = NUMBER_IN_KEY.match(key)
-        if one is None or (frame is not None and frame != (one[1], one[3])):
-            return None, ""
-        frame = one[1], one[3]
-        numbers[i] = float(one[2])
-    return (numbers, frame[0]) if frame is not None else (None, "")

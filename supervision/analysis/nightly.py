@@ -5,17 +5,19 @@ Source: detection §5 (statistical families only order the queue); rules §5.2 Q
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from math import isnan
 
 import numpy as np
 from numpy.random import Generator, default_rng
 
-from supervision.analysis.engine import Look, head, look, moments
+from supervision.analysis.engine import Look, head, look, markets, moments, years
 from supervision.analysis.shapes import (
     Analysis,
+    Bools,
     FirmLead,
+    GroupLead,
     History,
     Ints,
     PairLead,
@@ -23,8 +25,9 @@ from supervision.analysis.shapes import (
     RingLead,
     TenderScore,
 )
-from supervision.rules.signals import network, turns
+from supervision.rules.signals import groups, network, turns
 from supervision.rules.signals.network import Meetings, Pairs, Presence
+from supervision.rules.signals.ranks import codes
 from supervision.rules.signals.screens import ALL
 
 ALPHA = 0.01
@@ -35,16 +38,24 @@ PARTS_NULL = "tenders of its category with the same number of bids are exchangea
 
 
 def analyse(
-    history: History, *, now: datetime, seed: int, permutations: int = 199, alpha: float = ALPHA
+    history: History,
+    *,
+    now: datetime,
+    seed: int,
+    region: Sequence[str] = (),
+    permutations: int = 199,
+    alpha: float = ALPHA,
 ) -> Analysis:
     """Score every tender and find pairs, companions, extremes and rings.
 
     Args:
         now: the instant of the run, written into the result. seed: of the permutations; the same finds the same.
+        region: of each tender. Firms meet where they live, so chance is asked inside category, region and year.
         permutations: of bidders inside category and year. alpha: at which patterns and companions fire.
     """
     rng = default_rng(seed)
-    seen = look(history, rng=rng, permutations=permutations)
+    strata = _strata(history, region)
+    seen = look(history, rng=rng, strata=strata, permutations=permutations)
     notes = _notes(history, seen)
     if seen.presence is None or seen.met is None or seen.pairs is None:
         return Analysis(now, seed, _tenders(history, seen, alpha), (), notes=notes)
@@ -57,8 +68,16 @@ def analyse(
         leads,
         firm_leads(history.firms, seen.presence, seen.met, seen.pairs, alpha),
         ring_leads(history, seen.presence, seen.pairs, order, rng, alpha),
+        group_leads(history, seen.presence, strata, order, alpha),
+        possible_pairs(seen.presence),
         notes,
     )
+
+
+def _strata(history: History, region: Sequence[str]) -> Ints:
+    """Category, year and, where it is told, region of each tender as one number."""
+    inside = years(markets(history), history.opened_on)
+    return codes(inside.tolist(), list(region)) if len(region) else inside
 
 
 def _notes(history: History, seen: Look) -> tuple[str, ...]:
@@ -136,6 +155,7 @@ def pair_leads(history: History, seen: Look, order: Ints, *, most: int = PAIRS_M
     by_pair = np.argsort(found.of_meeting, kind="stable")
     begin = np.searchsorted(found.of_meeting[by_pair], np.arange(len(found.a) + 1))
     total = int(np.count_nonzero(np.bincount(of.tender, minlength=of.n_tenders)))
+    often, beside = pair_indicators(found, of, total)
     leads = []
     for rank, i in enumerate(chosen, start=1):
         common = of.tender[met.first[by_pair[begin[i] : begin[i + 1]]]]
@@ -154,22 +174,37 @@ def pair_leads(history: History, seen: Look, order: Ints, *, most: int = PAIRS_M
                 float(found.likeness[i]),
                 rank,
                 tuple(history.keys[t] for t in common[np.argsort(order[common], kind="stable")].tolist()),
-                tuple(pair_indicators(found, of, i, total)),
+                pair_codes(bool(often[i]), bool(beside[i])),
             )
         )
     return tuple(leads)
 
 
-def pair_indicators(found: Pairs, of: Presence, i: int, tenders: int) -> Iterator[str]:
-    """H-01 as the table has it; H-02 when one of the two never wins beside the other."""
-    if network.meets_often(int(found.bids_a[i]), int(found.bids_b[i]), int(found.joint[i]), tenders):
-        yield "H-01"
+def pair_indicators(found: Pairs, of: Presence, tenders: int) -> tuple[Bools, Bools]:
+    """Of every pair: H-01 as the table has it; H-02 when one of the two never wins beside the other. Each shape (p,)."""
+    often = (
+        (found.joint >= network.H01_JOINT_MIN)
+        & (found.jaccard >= network.H01_JACCARD_MIN)
+        & (found.joint * tenders >= network.H01_LIFT_MIN * found.bids_a * found.bids_b)
+    )
     wins = np.bincount(of.firm, weights=of.won, minlength=of.n_firms)
-    sides = ((found.a[i], found.bids_a[i], found.wins_a[i]), (found.b[i], found.bids_b[i], found.wins_b[i]))
-    if any(
-        _companion(int(wins[f]), int(n), int(w), int(found.joint[i])) <= turns.H02_P_MAX for f, n, w in sides
-    ):
-        yield "H-02"
+    beside = np.zeros(len(found.a), dtype=np.bool_)
+    lost = (found.wins_a == 0) | (found.wins_b == 0)
+    for i in np.flatnonzero((found.joint >= turns.H02_JOINT_MIN) & lost).tolist():
+        sides = (
+            (found.a[i], found.bids_a[i], found.wins_a[i]),
+            (found.b[i], found.bids_b[i], found.wins_b[i]),
+        )
+        beside[i] = any(
+            _companion(int(wins[f]), int(n), int(w), int(found.joint[i])) <= turns.H02_P_MAX
+            for f, n, w in sides
+        )
+    return often, beside
+
+
+def pair_codes(often: bool, beside: bool) -> tuple[str, ...]:
+    """The codes behind the two answers of ``pair_indicators``."""
+    return tuple(code for code, fires in (("H-01", often), ("H-02", beside)) if fires)
 
 
 def _companion(wins: int, bids: int, wins_beside: int, joint: int) -> float:
@@ -238,3 +273,34 @@ def ring_leads(
             )
         )
     return tuple(sorted(leads, key=lambda one: (one.p > alpha, one.p, -one.joint)))
+
+
+def possible_pairs(of: Presence) -> int:
+    """Pairs of firms that bid at least once, whether they met or not: how many tests a look at all pairs is."""
+    firms = int(np.count_nonzero(np.bincount(of.firm, minlength=of.n_firms)))
+    return firms * (firms - 1) // 2
+
+
+def group_leads(
+    history: History, of: Presence, stratum: Ints, order: Ints, alpha: float = ALPHA
+) -> tuple[GroupLead, ...]:
+    """H-01 for three firms or more that meet too often for chance, most telling first."""
+    leads = []
+    for one in groups.groups(groups.threes(of, stratum), alpha):
+        inside = np.isin(of.firm, one.firms)
+        present = np.bincount(of.tender[inside], minlength=of.n_tenders)
+        common = np.flatnonzero(present >= 3)
+        common = common[np.argsort(order[common], kind="stable")]
+        won = np.flatnonzero(inside & of.won & (present[of.tender] >= 3))
+        winner = dict(zip(of.tender[won].tolist(), of.firm[won].tolist(), strict=True))
+        leads.append(
+            GroupLead(
+                tuple(history.firms[f] for f in one.firms),
+                one.joint,
+                one.expected,
+                one.p,
+                tuple(history.keys[t] for t in common.tolist()),
+                tuple(history.firms[winner[t]] if t in winner else "" for t in common.tolist()),
+            )
+        )
+    return tuple(leads)

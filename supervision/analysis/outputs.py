@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from supervision.analysis import nightly, report
-from supervision.analysis.engine import Look, head
+from supervision.analysis.engine import Look, Tell, head, silent
 from supervision.analysis.files import Bids
-from supervision.analysis.shapes import Floats
-from supervision.rules.signals.ranks import share_below
+from supervision.analysis.shapes import Floats, Ints
+from supervision.rules.signals.ranks import RankP, share_below
 from supervision.rules.signals.screens import ALL
 
 CHARTED = 12
+ROWS_AT_ONCE = 2_000
+Column = Callable[[Ints], Sequence[Any]]
+"""Places of tenders → their cells in one column."""
 # fmt: off
 PAIR_COLUMNS = (
     "rank", "a", "b", "joint", "bids_a", "bids_b", "jaccard", "lift", "expected", "p", "wins_a", "wins_b", "balance",
@@ -44,10 +47,10 @@ def write_scores(
 ) -> None:
     """One row a tender, head of the queue first."""
     history = bids.history
-    columns: list[tuple[str, Callable[[int], Any]]] = [
-        ("tender", lambda t: history.keys[t]),
-        ("market", lambda t: history.category[t]),
-        ("n", lambda t: int(seen.screens.n[t])),
+    columns: list[tuple[str, Column]] = [
+        ("tender", lambda at: [history.keys[t] for t in at.tolist()]),
+        ("market", lambda at: [history.category[t] for t in at.tolist()]),
+        ("n", lambda at: seen.screens.n[at].tolist()),
         ("score", _of(shares(scores))),
         ("score_raw", _of(scores)),
         ("label_free", _of(seen.score.total)),
@@ -60,55 +63,64 @@ def write_scores(
     columns += [(name, _of(value)) for name, value in seen.p.items()]
     for rule, one in seen.patterns.items():
         columns += [(rule, _of(one.value)), (f"p_{rule}", _of(one.p))]
-    columns.append(("rules", lambda t: fired(seen, t, alpha)))
+    columns.append(("rules", lambda at: [fired(seen, t, alpha) for t in at.tolist()]))
     if not np.isnan(bids.label).all():
         columns.append(("label", _of(bids.label)))
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(["rank", *(name for name, _ in columns)])
-        for rank, t in enumerate(head(scores).tolist(), start=1):
-            out.writerow([rank, *(read(t) for _, read in columns)])
+        order = head(scores)
+        for start in range(0, len(order), ROWS_AT_ONCE):
+            at = order[start : start + ROWS_AT_ONCE]
+            ranks = range(start + 1, start + 1 + len(at))
+            out.writerows(zip(ranks, *(read(at) for _, read in columns), strict=True))
 
 
-def _of(values: Floats) -> Callable[[int], str]:
-    def read(t: int) -> str:
-        value = float(values[t])
-        return "" if np.isnan(value) else f"{value:.10g}"
+def _of(values: Floats | RankP) -> Column:
+    def read(at: Ints) -> list[str]:
+        return ["" if value != value else f"{value:.10g}" for value in values[at].tolist()]  # noqa: PLR0124 - NaN
 
     return read
 
 
-def write_pairs(path: Path, bids: Bids, seen: Look) -> None:
-    """One row a pair of firms that met, most cartel-like first."""
+def write_pairs(path: Path, bids: Bids, seen: Look, tell: Tell = silent) -> None:
+    """One row a pair of firms that met, most cartel-like first; pairs that never met take neither time nor room."""
     found, firms = seen.pairs, bids.history.firms
     assert found is not None
     assert seen.presence is not None
     total = int(np.count_nonzero(np.bincount(seen.presence.tender)))
+    often, beside = nightly.pair_indicators(found, seen.presence, total)
+    least, most = np.minimum(found.wins_a, found.wins_b), np.maximum(found.wins_a, found.wins_b)
+    unknown = np.full(len(found.a), np.nan)
+    chance = seen.chance
+    columns: list[Column] = [
+        lambda at: [firms[f] for f in found.a[at].tolist()],
+        lambda at: [firms[f] for f in found.b[at].tolist()],
+        *((lambda at, one=one: one[at].tolist()) for one in (found.joint, found.bids_a, found.bids_b)),
+        _of(found.jaccard),
+        _of(found.lift),
+        _of(chance.expected if chance else unknown),
+        _of(chance.p if chance else unknown),
+        *((lambda at, one=one: one[at].tolist()) for one in (found.wins_a, found.wins_b)),
+        _of(least / np.maximum(most, 1)),
+        _of(found.closure),
+        _of(found.likeness),
+        _of(found.likeness),
+        lambda at: [
+            " ".join(nightly.pair_codes(*both))
+            for both in zip(often[at].tolist(), beside[at].tolist(), strict=True)
+        ],
+    ]
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(PAIR_COLUMNS)
-        for rank, i in enumerate(head(found.likeness).tolist(), start=1):
-            wins = int(found.wins_a[i]), int(found.wins_b[i])
-            chance = (seen.chance.expected[i], seen.chance.p[i]) if seen.chance else (np.nan, np.nan)
-            out.writerow(
-                [
-                    rank,
-                    firms[int(found.a[i])],
-                    firms[int(found.b[i])],
-                    int(found.joint[i]),
-                    int(found.bids_a[i]),
-                    int(found.bids_b[i]),
-                    f"{found.jaccard[i]:.10g}",
-                    f"{found.lift[i]:.10g}",
-                    *("" if np.isnan(one) else f"{one:.10g}" for one in chance),
-                    *wins,
-                    f"{min(wins) / max(wins) if max(wins) else 0.0:.10g}",
-                    f"{found.closure[i]:.10g}",
-                    f"{found.likeness[i]:.10g}",
-                    f"{found.likeness[i]:.10g}",
-                    " ".join(nightly.pair_indicators(found, seen.presence, i, total)),
-                ]
-            )
+        order = head(found.likeness)
+        for start in range(0, len(order), ROWS_AT_ONCE):
+            tell("pairs.csv", start, len(order))
+            at = order[start : start + ROWS_AT_ONCE]
+            ranks = range(start + 1, start + 1 + len(at))
+            out.writerows(zip(ranks, *(read(at) for read in columns), strict=True))
+        tell("pairs.csv", len(order), len(order))
 
 
 def write_problems(path: Path, bids: Bids) -> None:

@@ -153,8 +153,29 @@ class RingLead:
 
 
 @dataclass(frozen=True)
+class GroupLead:
+    """Three firms or more of which every three meet too often for chance (H-01).
+
+    Attributes:
+        firms: members by name. joint: tenders in which the most telling three all bid. expected: those independence
+            expects. p: chance of any three of the city meeting that often. tenders: keys of the tenders in which at
+            least three members bid, oldest first. winners: the member that won each, empty where none did.
+    """
+
+    firms: tuple[str, ...]
+    joint: int
+    expected: float
+    p: float
+    tenders: tuple[str, ...] = ()
+    winners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Analysis:
-    """What a run found: tenders and pairs in the order of the queue, and what it was computed from."""
+    """What a run found: tenders and pairs in the order of the queue, and what it was computed from.
+
+    ``possible``: how many pairs of firms there could be, met or not.
+    """
 
     at: datetime
     seed: int
@@ -162,4 +183,6 @@ class Analysis:
     pairs: tuple[PairLead, ...]
     firms: tuple[FirmLead, ...] = ()
     rings: tuple[RingLead, ...] = ()
+    groups: tuple[GroupLead, ...] = ()
+    possible: int = 0
     notes: tuple[str, ...] = field(default=())

@@ -26,6 +26,7 @@ AT_ONCE = frozenset(
         "draw-commit",
         "draw-result",
         "award",
+        "contract",
         "sealer-release",
         "key-change",
     }

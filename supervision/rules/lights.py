@@ -2,7 +2,7 @@
 
 Yellow: a deadline is near, or something is minor or unclear. Red: a rule is broken. Otherwise green.
 
-Source: rules.md §6.2 (SX-01…SX-09, LC-01, LC-03, LC-04, LC-07).
+Source: rules.md §6.2 (SX-01…SX-10, LC-01, LC-03, LC-04, LC-07).
 """
 
 from __future__ import annotations
@@ -75,7 +75,10 @@ class Read:
 
 @dataclass(frozen=True)
 class LotWatch:
-    """The instants of a lot's life; ``delivered`` bids in time and ``opened`` ones."""
+    """The instants of a lot's life; ``delivered`` bids in time and ``opened`` ones.
+
+    ``lapsed_at``: when its last award lapsed. ``published_at``, ``filed_at``: of its contract.
+    """
 
     number: int
     stage: Stage
@@ -85,7 +88,10 @@ class LotWatch:
     candidates_at: datetime | None = None
     publicity_until_at: datetime | None = None
     awarded_at: datetime | None = None
+    lapsed_at: datetime | None = None
     contracted_at: datetime | None = None
+    published_at: datetime | None = None
+    filed_at: datetime | None = None
     report_entry: int | None = None
     candidates_entry: int | None = None
     award_entry: int | None = None
@@ -212,7 +218,8 @@ def candidates_published(w: Watched, now: datetime) -> Iterator[Light]:
             continue
         for row in ("candidate_publication_days_max", "buyer_decision_days_max"):
             done = lot.candidates_at if row.startswith("candidate") else lot.awarded_at
-            term = due(w.law, row, lot.reported_at, calendar=w.calendar)
+            since = lot.reported_at if row.startswith("candidate") else _later(lot.reported_at, lot.lapsed_at)
+            term = due(w.law, row, since, calendar=w.calendar)
             yield from _term("SX-06", f"lot-{lot.number}", term, done, now, lot.report_entry)
 
 
@@ -248,7 +255,7 @@ def award_letters(w: Watched, now: datetime) -> Iterator[Light]:
             continue
         if lot.candidates_at is None or now < start:
             continue
-        term = due(w.law, "award_letter_days_max", start, calendar=w.calendar)
+        term = due(w.law, "award_letter_days_max", _later(start, lot.lapsed_at), calendar=w.calendar)
         yield from _term("SX-08", f"lot-{lot.number}", term, lot.awarded_at, now, lot.candidates_entry)
 
 
@@ -259,6 +266,27 @@ def contracts(w: Watched, now: datetime) -> Iterator[Light]:
             continue
         term = due(w.law, "contract_days_max", lot.awarded_at, calendar=w.calendar)
         yield from _term("SX-09", f"lot-{lot.number}", term, lot.contracted_at, now, lot.award_entry)
+
+
+def contract_copies(w: Watched, now: datetime) -> Iterator[Light]:
+    """SX-10: a signed contract is not published or not filed in time.
+
+    Source: 政府采购法实施条例 第五十条 (T-226); 政府采购法 第四十七条 (T-227).
+    """
+    for lot in w.lots:
+        if lot.stage is not Stage.CONTRACTED or lot.contracted_at is None:
+            continue
+        for row, what, done in (
+            ("contract_publication_days_max", "publication", lot.published_at),
+            ("contract_filing_days_max", "filing", lot.filed_at),
+        ):
+            term = due(w.law, row, lot.contracted_at, calendar=w.calendar)
+            yield from _term("SX-10", f"lot-{lot.number}-{what}", term, done, now, lot.award_entry)
+
+
+def _later(at: datetime, other: datetime | None) -> datetime:
+    """A lapsed award starts the terms of the next decision."""
+    return at if other is None else max(at, other)
 
 
 def _term(
@@ -370,68 +398,9 @@ RULES: tuple[Rule, ...] = (
     publicity_days,
     award_letters,
     contracts,
+    contract_copies,
     order_of_steps,
     too_few_bids,
     work_during_objection,
     early_reads,
 )
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Something a tender waits for; ``what`` is a key of ``words.CLOCKS``."""
-
-    what: str
-    key: str
-    due_at: datetime
-    source: str
-    light: Colour
-
-
-def clocks(w: Watched, now: datetime) -> list[Clock]:
-    """What is due, nearest first: bids, answers, candidates, the end of publicity, the contract."""
-    found: list[Clock] = []
-    if now < w.bids_close_at and any(lot.stage is Stage.TENDERING for lot in w.lots):
-        limit = w.law.get(w.tendering_row)
-        found.append(
-            Clock("bids_close", "tender", w.bids_close_at, limit.source if limit else "", Colour.GREEN)
-        )
-    for one in w.objections:
-        if one.answered_at is None:
-            _clock(
-                found,
-                "objection_answer",
-                one.key,
-                due(w.law, "objection_answer_days_max", one.filed_at, calendar=w.calendar),
-                now,
-            )
-    for lot in w.lots:
-        key = f"lot-{lot.number}"
-        if lot.reported_at and lot.stage is Stage.EVALUATION:
-            for row in ("candidate_publication_days_max", "buyer_decision_days_max"):
-                _clock(found, row, key, due(w.law, row, lot.reported_at, calendar=w.calendar), now)
-        if lot.stage is Stage.STANDSTILL and lot.publicity_until_at:
-            row_of = w.law.get("candidate_publicity_days_min") or w.law.get("result_notice_period_days")
-            found.append(
-                Clock(
-                    "publicity_end",
-                    key,
-                    lot.publicity_until_at,
-                    row_of.source if row_of else "",
-                    Colour.GREEN,
-                )
-            )
-        if lot.stage is Stage.AWARDED and lot.awarded_at:
-            _clock(
-                found,
-                "contract",
-                key,
-                due(w.law, "contract_days_max", lot.awarded_at, calendar=w.calendar),
-                now,
-            )
-    return sorted(found, key=lambda clock: clock.due_at)
-
-
-def _clock(found: list[Clock], what: str, key: str, term: Due | None, now: datetime) -> None:
-    if term is not None:
-        found.append(Clock(what, key, term.due_at, term.source, Colour(term.light(now) or "green")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
+
+from app import rooms
+from kernel.i18n import catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("kernel", "trading", "bidding", "evaluation", "supervision")
@@ -44,6 +48,8 @@ FIELD_RULES = (
     "money",
     "instant",
     "uuid_parsing",
+    "statistics_year",
+    "statistics_region",
 )
 _NAMED = re.compile(r"%\((\w+)\)s")
 
@@ -144,6 +150,15 @@ def test_every_problem_of_http_and_of_fields_has_its_words(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
+def test_every_row_of_the_rulebook_says_what_it_limits(folder: str) -> None:
+    known = texts(folder)
+    books = (ROOT / "kernel" / "rulebook" / "editions").glob("*.toml")
+    names = {row["name"] for path in books for row in tomllib.loads(path.read_text()).get("rule", ())}
+    assert names
+    assert sorted(name for name in names if not known.get(f"limit.{name}")) == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_every_mail_has_a_subject(folder: str) -> None:
     known = texts(folder)
     mails = [path.stem for path in (ROOT / "templates" / "mail").glob("*.txt")]
@@ -185,3 +200,11 @@ def test_chinese_texts_use_full_width_punctuation_and_no_exclamation_marks() -> 
         if re.search(r"[㐀-鿿][,;:?!]|[！!]", text)
     ]
     assert not bad, bad
+
+
+def test_every_promise_is_chinese_in_the_catalogue() -> None:
+    known = catalogue("zh-CN")
+    sentences = [one.sentence for room in rooms() for one in room.promises]
+
+    assert len(sentences) > 20
+    assert [one for one in sentences if known.get(one, one) == one] == []

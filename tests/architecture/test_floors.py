@@ -34,6 +34,8 @@ MACHINE = re.compile(
 )
 LINES_MAX = 450
 LONG_FOR_A_REASON = {
+    "kernel/live/engine.py": "one loop: everything a socket goes through, from its request to its last frame",
+    "bidding/queries_auction.py": "the read side of auctions, and nothing else",
     "bidding/hall_core/core.py": "one committer, from the arrival of a message to its answer and the room's news",
     "tests/e2e/test_seal_interop.py": "one browser, one page and both directions of every way to seal",
     "tests/unit/sealbid/test_cli.py": "one story per command, told with the same few files",
@@ -41,6 +43,7 @@ LONG_FOR_A_REASON = {
     "scripts/pages.py": "the four generated pages share one reading of the code",
     "static/css/sunroad.css": "the components in the order of the design",
     "simulation/crash.py": "one program: the rounds, the processes it kills and what must hold after each",
+    "benchmarks/nightly_city.py": "one row of every table that a night reads, in the order in which a tender lives",
     "simulation/demo.py": "one city",
     "evaluation/actions/panels.py": "pool, draw, invitations and recusals of one panel, in order",
     "evaluation/actions/reports.py": "the report and both engines that must agree on it",
@@ -48,7 +51,8 @@ LONG_FOR_A_REASON = {
     "evaluation/queries.py": "the read side of one room; every page of it reads here",
     "trading/queries.py": "the read side of one room; every page of it reads here",
     "simulation/actors.py": "everybody who acts in the simulated year",
-    "simulation/deal.py": "one deal from its project to its award, in the order in which it happens",
+    "bidding/actions/auctions_sealed.py": "what is sealed in an auction, from its terms to its close",
+    "simulation/deal.py": "one deal from its project to its contract, in the order in which it happens",
 }
 GENERATED = (
     "requirements/",

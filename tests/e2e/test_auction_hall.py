@@ -8,132 +8,23 @@ Source: issue "The live auction hall", end to end; rules §4.2, §4.4, §4.5, §
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from werkzeug.serving import make_server
 
 import tests.support.house as houses
-from bidding.actions import auctions
-from bidding.auction_live import close_hall
 from bidding.rules.auction import Format
 from bidding.rules.auction.terms import Extension, ExtensionMode, LimitMode, Listing, Outage, Step, Trigger
-from kernel.clock import VirtualClock
-from kernel.identity.models import Person
-from kernel.jobs import do_chores
-from kernel.ledger import sequencer
 from kernel.money import Money
 from kernel.rights import Role
+from tests.e2e.auction_stage import Stage, WalkingClock, body, clean, fits, in_room, offer, plate_of, typed
 from tests.integration.auction.sale import Sale
-from tests.support.browser import LAYOUT_RULES, NARROW, WIDE, Visitor, left_over
-from tests.support.city import Quiet
-from tests.support.house import House
-
-
-class WalkingClock(VirtualClock):
-    """A clock of tests that also walks by itself, one second a second."""
-
-    def __init__(self, start: datetime) -> None:
-        super().__init__(start)
-        self._mark = time.monotonic()
-        self._guard = threading.Lock()
-
-    def now(self) -> datetime:
-        with self._guard:
-            return self._now + timedelta(seconds=time.monotonic() - self._mark)
-
-    def move(self, to: datetime) -> None:
-        here = self.now()
-        with self._guard:
-            self._now, self._mark = max(to, here), time.monotonic()
-
-    def tick(self, delta: timedelta) -> datetime:
-        self.move(self.now() + delta)
-        return self.now()
-
-
-class Stage:
-    """A house behind an address, with everybody who works beside the web, and the windows of a story."""
-
-    def __init__(self, folder: Path, browser: Browser) -> None:
-        self.browser = browser
-        self.server = make_server(
-            "127.0.0.1",
-            0,
-            lambda environ, start: self.house.app(environ, start),  # noqa: PLW0108 - made later
-            threaded=True,
-            request_handler=Quiet,
-        )
-        self.server.daemon_threads = True
-        self.url = f"http://localhost:{self.server.server_port}"
-        self.house = House(folder, csrf=True, base_url=self.url)
-        self.windows: list[Visitor] = []
-        self._stop = threading.Event()
-        self._jobs = threading.Thread(target=self._work, daemon=True)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        hall: Any = self.house.platform.live
-        hall._sweep.start()  # off in tests unless asked for
-        hall.owners.keep(hall.joined)
-        self._jobs.start()
-
-    def _work(self) -> None:
-        """Chores and the sequencer. Not the timekeeper: a clock moved by hand looks like a hall that fell silent."""
-        done: dict[str, datetime] = {}
-        while not self._stop.wait(0.4):
-            do_chores(self.house.platform, done)
-            sequencer.sequence(self.house.platform)
-
-    def publish(self, sale: Sale) -> Sale:
-        """The notice goes out by the platform's own actions; test clients carry no page's token."""
-        before = self.house.app.before_request_funcs[None]
-        guards = [one for one in before if one.__name__ == "no_forgery"]
-        for guard in guards:
-            before.remove(guard)
-        sale.publish()
-        before.extend(guards)
-        return sale
-
-    def window(
-        self, person: Person | None, *, lang: str = "zh-CN", size: tuple[int, int] = WIDE, dark: bool = False
-    ) -> Page:
-        visitor = Visitor(self.browser, self.url, lang=lang, size=size, timezone_id="Asia/Shanghai")
-        cookies = [{"name": "lang", "value": lang, "url": self.url}]
-        if person is not None:
-            found = self.house.client(person).get_cookie("sunroad")
-            assert found is not None
-            cookies.append({"name": "sunroad", "value": found.value, "url": self.url})
-        visitor.context.add_cookies(cookies)  # type: ignore[arg-type]
-        if dark:
-            visitor.context.add_init_script("localStorage.setItem('sr-theme', 'dark')")
-        self.windows.append(visitor)
-        return visitor.page
-
-    def visitor(self, page: Page) -> Visitor:
-        return next(one for one in self.windows if one.page is page)
-
-    def near(self, sale: Sale) -> None:
-        """Shortly before the start: sessions would not outlive the weeks of the notice."""
-        self.house.clock.move(sale.closes_at - timedelta(seconds=40))
-
-    def troubles(self) -> list[str]:
-        return [trouble for one in self.windows for trouble in one.troubles]
-
-    def close(self) -> None:
-        self._stop.set()
-        self._jobs.join(10)
-        for one in self.windows:
-            one.close()
-        close_hall(self.house.platform)
-        self.server.shutdown()
-        self.server.server_close()
-        self.house.close()
+from tests.support.browser import LAYOUT_RULES, NARROW
 
 
 @pytest.fixture
@@ -142,58 +33,6 @@ def stage(tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> 
     found = Stage(tmp_path, browser)
     yield found
     found.close()
-
-
-def plate_of(sale: Sale, person: Person) -> str:
-    actor = sale.actor(person)
-    with sale.house.read() as session:
-        seat = auctions.seat_of(session, sale.auction().id, actor.org_id)
-    assert seat is not None
-    return seat.plate
-
-
-def offer(page: Page, step: int) -> str:
-    """By keyboard alone: choose a step, review, confirm; hands back what was confirmed."""
-    page.locator("body").click(position={"x": 5, "y": 5})
-    page.keyboard.press(str(step))
-    page.keyboard.press("Enter")
-    expect(page.locator("#confirm")).to_be_visible()
-    figure = page.locator("#confirm-digits").inner_text()
-    page.wait_for_timeout(300)
-    page.keyboard.press("Enter")
-    expect(page.locator("#answer .sr-notice-g")).to_contain_text(figure)
-    return figure
-
-
-def typed(page: Page, amount: str) -> None:
-    page.locator("#amount").fill(amount)
-    page.locator("#review").click()
-    expect(page.locator("#confirm")).to_be_visible()
-
-
-def in_room(page: Page, auction: UUID) -> None:
-    page.goto(f"/auctions/{auction}")
-    expect(page.locator("[data-sr-net]")).to_have_attribute("data-state", "good")
-
-
-def clean(stage: Stage, page: Page, rules: Any = None) -> None:
-    """No accessibility finding, nothing wider than the window, no words in the other language."""
-    visitor = stage.visitor(page)
-    assert visitor.axe(*([rules] if rules else [])) == []
-    look = visitor.look()
-    assert look["wide"] <= 0, look["outside"]
-    assert look["unlabelled"] == []
-    names = frozenset({"SHA-256", *(one for one in look["texts"] if "SR20" in one)})
-    assert left_over(look["texts"], look["lang"], names) == []
-
-
-def fits(page: Page) -> None:
-    """The main task needs no scrolling at 1440 × 900."""
-    assert page.evaluate("document.scrollingElement.scrollHeight <= innerHeight")
-
-
-def body(page: Page) -> str:
-    return page.locator("body").inner_text()
 
 
 def test_five_windows_play_a_blind_reverse_auction(stage: Stage) -> None:
@@ -259,6 +98,7 @@ def test_five_windows_play_a_blind_reverse_auction(stage: Stage) -> None:
     three.locator("#limit summary").click()
     three.locator("#limit-amount").fill("900000")
     three.locator("#limit-set").click()
+    three.locator("#confirm-yes").click()
     expect(three.locator("#limit-now")).to_contain_text("900,000")
     three.evaluate("() => { window.sameWindow = true; }")
     stage.visitor(three).context.set_offline(True)
@@ -377,7 +217,8 @@ def test_a_listing_goes_through_inquiry_and_limited_round(stage: Stage) -> None:
     stage.near(sale)
     one, two, three = (stage.window(person) for person in people)
     watcher, host = stage.window(None, lang="en"), stage.window(sale.buyer)
-    for window in (one, two, three, watcher, host):
+    supervisor = stage.window(house.person(Role.SUPERVISOR))
+    for window in (one, two, three, watcher, host, supervisor):
         in_room(window, auction)
     stage.house.clock.move(sale.closes_at)
     expect(one.locator("#phase")).to_have_text("竞价中")
@@ -406,13 +247,31 @@ def test_a_listing_goes_through_inquiry_and_limited_round(stage: Stage) -> None:
     offer(three, 1)
     expect(watcher.locator("#feed")).to_contain_text("The clock starts again")
 
+    # A standing limit, then his network is cut: the core answers for him, and his page catches up by itself.
+    three.locator("#limit summary").click()
+    three.locator("#limit-amount").fill("34,600")
+    three.locator("#limit-set").click()
+    expect(three.locator("#confirm-capitals")).to_have_text("叁亿肆仟陆佰万元整")
+    three.locator("#confirm-yes").click()
+    expect(three.locator("#limit-now")).to_contain_text("34,600")
+    three.evaluate("() => { window.sameWindow = true; }")
+    stage.visitor(three).context.set_offline(True)
+    expect(three.locator("#countdown time")).to_have_text("--:--")
+    expect(three.locator("#review")).to_be_disabled()
+    assert offer(one, 1) == "34,200"
+    expect(one.locator("#rank-chip")).to_have_text("已被超越")
+    expect(supervisor.locator("#price")).to_have_text("34,600")
+    stage.visitor(three).context.set_offline(False)
+    expect(three.locator("#feed")).to_contain_text("代理出价为您报出 34,600", timeout=30_000)
+    assert three.evaluate("window.sameWindow") is True
+
     # The host stops the clock for a public reason; it goes on as printed.
     host.locator("[name=reason]").fill("机房断电演练")
     host.locator("form[action$='/stop'] button").click()
     for window in (one, watcher):
         expect(window.locator("#stopped")).to_contain_text("机房断电演练")
     expect(one.locator("#review")).to_be_disabled()
-    host.reload()
+    expect(host.locator("#host-stop")).to_be_hidden()
     host.locator("form[action$='/resume'] button").click()
     expect(one.locator("#stopped")).to_be_hidden(timeout=20_000)
     offer(one, 1)
@@ -422,6 +281,17 @@ def test_a_listing_goes_through_inquiry_and_limited_round(stage: Stage) -> None:
     page = stage.window(people[1], size=NARROW)
     in_room(page, auction)
     clean(stage, page, LAYOUT_RULES)
+
+    # The organiser confirms in the page: amount in digits and capitals, and only with his tick.
+    host.locator("#host-confirm a").click()
+    host.locator("a[href$='/confirm']").click()
+    expect(host.locator(".sr-confirm-amount")).to_contain_text("人民币叁亿伍仟万元整")
+    clean(stage, host)
+    host.locator("form[action$='/confirm'] button").click()
+    expect(host.locator(".sr-error-summary")).to_be_visible()
+    host.locator("[name=checked]").check()
+    host.locator("form[action$='/confirm'] button").click()
+    expect(host.locator("main")).to_contain_text("结果已确认")
     assert stage.troubles() == []
 
 

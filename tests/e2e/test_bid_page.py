@@ -8,8 +8,12 @@ from shutil import which
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from bidding.models import Bid
+from bidding.rules.states import BidState
 from kernel.rights import Role
+from supervision.leads_models import ClientTrace
 from tests.e2e.bidding_site import Site, axe, chromium
 from tests.integration.bidding.deal import Deal
 
@@ -29,10 +33,18 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def seal_in_page(page: Any, folder: Path) -> str:
-    """Fill in, seal, keep the key, submit; returns the bid's id."""
+    """Make a key, fill in, seal, keep the key, submit; returns the bid's id."""
     page.wait_for_selector("html[data-seal-ready]")
+    assert not page.is_checked("[data-marks]")
+    page.check("[data-marks]")
     page.click("[data-make-key]")
     page.wait_for_selector("#make-key[hidden]", state="attached")
+    fill_in(page)
+    page.click("#seal")
+    return keep_and_submit(page, folder / "bid.sbkey")
+
+
+def fill_in(page: Any) -> None:
     page.fill("#field-price", "59876543.21")
     page.fill("#field-period_days", "715")
     page.set_input_files(
@@ -42,13 +54,15 @@ def seal_in_page(page: Any, folder: Path) -> str:
             {"name": "资信与业绩.pdf", "mimeType": "application/pdf", "buffer": PDF + b"y" * 90_000},
         ],
     )
-    page.click("#seal")
+
+
+def keep_and_submit(page: Any, key: Path) -> str:
     page.wait_for_selector("#key-file:not([hidden])", timeout=60_000)
     page.fill("#field-passphrase", PASSPHRASE)
     page.fill("#field-passphrase2", PASSPHRASE)
     with page.expect_download() as download:
         page.click("#save-key")
-    download.value.save_as(folder / "bid.sbkey")
+    download.value.save_as(key)
     page.click("#submit:not([disabled])")
     assert "伍仟玖佰捌拾柒万陆仟伍佰肆拾叁元贰角壹分" in page.inner_text("#confirm-bid")
     with page.expect_navigation(url="**/bids/*", timeout=60_000):
@@ -70,6 +84,10 @@ def test_from_the_sealing_page_to_the_price_in_the_hall(site: Site, tmp_path: Pa
         page.goto(f"/tenders/{deal.code}/bid")
         bid = seal_in_page(page, tmp_path)
 
+        with house.read() as session:
+            marks = session.scalars(sa.select(ClientTrace)).one()
+        assert marks.device.keys() == {"browser"}
+        assert len(marks.documents) == 2
         page.wait_for_selector('#proof-light[data-state="witnessed"]')
         assert axe(page) == []
         page.set_input_files("#field-sbkey", tmp_path / "bid.sbkey")
@@ -93,6 +111,50 @@ def test_from_the_sealing_page_to_the_price_in_the_hall(site: Site, tmp_path: Pa
         assert "59,876,543.21" in hall.inner_text(f"#row-{bid}")
         assert axe(hall) == []
         assert mistakes == []
+
+
+def test_a_bid_is_replaced_by_its_own_key_and_withdrawn_without_it(site: Site, tmp_path: Path) -> None:
+    house = site.house
+    with site.without_csrf():
+        deal = Deal(house).publish()
+    bidder = house.person(Role.BIDDER)
+    with chromium() as browser:
+        page = site.context(browser, bidder).new_page()
+        mistakes: list[str] = []
+        page.on("pageerror", lambda error: mistakes.append(str(error)))
+        page.goto(f"/tenders/{deal.code}/bid")
+        page.wait_for_selector("html[data-seal-ready]")
+        assert page.is_hidden("#replacing")
+        first = seal_in_page(page, tmp_path)
+
+        page.goto(f"/tenders/{deal.code}/bid")
+        page.wait_for_selector("html[data-seal-ready]")
+        assert first in page.inner_text("#replacing")
+        assert axe(page) == []
+        fill_in(page)
+        page.click("#seal")
+        page.wait_for_selector("#trouble:has-text('或声明其已遗失')")
+        page.set_input_files("#field-old_sbkey", tmp_path / "bid.sbkey")
+        page.fill("#field-old_passphrase", "a wrong passphrase")
+        page.click("#seal")
+        page.wait_for_selector("#trouble:has-text('口令')")
+        page.fill("#field-old_passphrase", PASSPHRASE)
+        page.click("#seal")
+        second = keep_and_submit(page, tmp_path / "second.sbkey")
+
+        page.goto(f"/bids/{second}")
+        assert axe(page) == []
+        page.check("#field-lost")
+        page.click("button[value=withdraw]")
+        with page.expect_navigation():
+            page.click(
+                "dialog[open] button.sr-btn-danger, dialog[open] [data-yes], dialog[open] .sr-btn-primary"
+            )
+        assert mistakes == []
+    with house.read() as session:
+        bids = {bid.code: bid for bid in session.scalars(sa.select(Bid))}
+    assert (bids[first].state, bids[first].key_lost) == (BidState.REPLACED, False)
+    assert (bids[second].state, bids[second].key_lost) == (BidState.WITHDRAWN, True)
 
 
 def test_a_custodian_states_his_key_and_releases_in_the_browser(site: Site) -> None:

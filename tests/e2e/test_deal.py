@@ -217,8 +217,10 @@ def bidder_seals(story: Story, bidder: Player, price: str) -> None:
 def _receipt(story: Story, bidder: Player, page: Page) -> None:
     page.wait_for_url(re.compile(r"/bids/[0-9a-f]{32}$"), timeout=60_000)
     story.bids[bidder.email] = page.url.rsplit("/", 1)[1]
+    receipt = page.url
+    page.goto("about:blank")  # the receipt loads itself again once witnesses have signed: not while we look
     story.city.step()
-    page.reload()
+    page.goto(receipt)
     page.locator("#proof-light[data-state=witnessed]").wait_for()
     with story.city.world.read() as session:
         tender = tender_by_code(session, story.code)

@@ -12,7 +12,7 @@ from shutil import which
 import pytest
 from playwright.sync_api import sync_playwright
 
-from sealbid import bundle, container, jcs
+from sealbid import bundle, container, jcs, signoff
 from sealbid.errors import SealError
 from sealbid.octets import unb64
 from sealbid.policy import fingerprint
@@ -608,3 +608,33 @@ def test_a_browser_without_ml_kem_says_what_to_do(page):
 
     assert found == ["browser_without_ml_kem", {}]
     assert run(page, "return seal.hasPostQuantum()")
+
+
+def test_the_word_that_a_bid_makes_room_is_the_same_on_both_sides(page):
+    commit = {"v": 1, "tender": "T", "lot": "1", "bid": "1" * 32, "replaces": "0" * 32, "bk": "", "parts": []}
+    seed = identity(51).private_bytes_raw()
+
+    made = run(
+        page,
+        """
+        const sign = await seal.seedSigner(bytes(g.seed));
+        const own = await seal.replacement(g.commit);
+        return { own, sig: await sign("bid-replace", own), lost: await seal.replacement(g.commit, "A"),
+          gone: seal.withdrawal("0", 3), lostGone: seal.withdrawal("0", 3, "A") };
+        """,
+        commit=commit,
+        seed=text(seed),
+    )
+
+    older = {
+        "tender": "T",
+        "lot": "1",
+        "bid": "0" * 32,
+        "bk": text(identity(51).public_key().public_bytes_raw()),
+    }
+    said = {"body": made["own"], "sig": made["sig"]}
+    trust = Trust(at=a_policy().deadline)
+    assert signoff.require_replacement(said, older=older, newer=commit, trust=trust) == ""
+    assert made["lost"] == signoff.replacement(commit, lost_by="A")
+    assert made["gone"] == signoff.withdrawal("0", 3)
+    assert made["lostGone"] == signoff.withdrawal("0", 3, lost_by="A")

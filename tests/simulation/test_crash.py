@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bidding.actions import submission
+from bidding.actions import delivery
 from simulation.crash import Case, Stage, Tally, _submit, check, play
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +65,7 @@ def test_the_check_notices_a_lost_bid(delivered: tuple[Stage, Case]) -> None:
 def test_the_check_notices_a_changed_block(delivered: tuple[Stage, Case]) -> None:
     stage, case = delivered
     code = case.offers[1][1].code
-    path = stage.folder / "blobs" / submission.block_key(code, "price", 1)
+    path = stage.folder / "blobs" / delivery.block_key(code, "price", 1)
     good = path.read_bytes()
     path.write_bytes(bytes([good[0] ^ 1]) + good[1:])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from sealbid.verify import verify_evidence
 from simulation.history import parse_maps
 from simulation.replay import AGREES, DIFFERS, FIELDS, replay
+from simulation.replay_cohort import Cohort
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data/tsuchiura/tsuchiura_data.csv"
 TSUCHIURA = (
@@ -125,6 +128,60 @@ def test_a_second_replay_tells_the_same_story_though_its_envelopes_are_fresh(tmp
 
     assert stories[0] == stories[1]
     assert len(roots) == 2  # key encapsulation draws from the machine, not from the seed
+
+
+def a_longer_file(auctions: int) -> str:
+    lines = [
+        f"a{number},{firm},{100 + (number * 7 + firm * 13) % 50}"
+        for number in range(auctions)
+        for firm in (1, 2)
+    ]
+    return "\n".join(["auction,bidder,price", *lines, ""])
+
+
+def test_two_houses_share_a_file_and_one_trust_file_covers_both(tmp_path: Path) -> None:
+    told = {}
+    for houses in (1, 2):
+        (tmp_path / str(houses)).mkdir()
+        code, report, rows, out = replayed(tmp_path / str(houses), a_longer_file(20), houses=houses)
+        assert code == AGREES, report
+        told[houses] = [(name, row["winner"], row["price"], row["ranking"]) for name, row in rows.items()]
+
+    assert [name for name, *_ in told[2]] == [f"a{number}" for number in range(20)]
+    assert told[2] == told[1]
+    logs = [row["log"] for row in rows.values()]
+    assert (logs[:10], logs[10:]) == (
+        ["replay.sunroad.example/log"] * 10,
+        ["replay-2.sunroad.example/log"] * 10,
+    )
+    trust = (out / "trust.txt").read_text()
+    for name in ("a0", "a19"):
+        lines: list[str] = []
+        assert verify_evidence(out / "evidence" / f"{name}.zip", trust, lines.append) == 0, lines
+    alone = (tmp_path / "1" / "out" / "trust.txt").read_text()
+    assert verify_evidence(out / "evidence" / "a19.zip", alone, lambda _line: None) == 1
+    assert report.count("log replay") == 2
+    assert not list(out.glob(".house-*"))
+    assert not multiprocessing.active_children()
+
+
+def test_trouble_in_one_house_ends_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Cohort) -> None:
+        raise ValueError("the roof fell in")
+
+    monkeypatch.setattr(Cohort, "walk", broken)
+
+    with pytest.raises(RuntimeError, match="the roof fell in"):
+        replayed(tmp_path, a_longer_file(20), houses=2)
+    assert not multiprocessing.active_children()
+
+
+def test_a_house_that_is_killed_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cohort, "walk", lambda _self: os._exit(9))
+
+    with pytest.raises(RuntimeError, match="exit code 9"):
+        replayed(tmp_path, a_longer_file(20), houses=2)
+    assert not multiprocessing.active_children()
 
 
 def test_limit_takes_the_first_auctions_only(tmp_path: Path) -> None:

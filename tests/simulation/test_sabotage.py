@@ -22,6 +22,7 @@ from simulation import deal as moves
 from simulation import retold
 from simulation.world import World, found_city
 from tests.integration.auction.test_auction_promises import BROKEN_AUCTIONS
+from tests.integration.auction.test_auction_secrecy import BROKEN_SLIPS
 from tests.support.house import House
 
 EARLY, LATE = "2000-01-01T00:00:00.000000+00:00", "2090-01-01T00:00:00.000000+00:00"
@@ -103,7 +104,10 @@ SABOTAGE: dict[str, Callable[[Connection], None]] = {
         "WHERE name = 'trading.notice.published' AND rowid < (SELECT max(rowid) FROM fact "
         "WHERE name = 'trading.lot.moved'))",
     ),
-    "stages_are_explained": sql("UPDATE lot SET stage = 'contracted' WHERE stage = 'awarded'"),
+    "stages_are_explained": sql("UPDATE lot SET stage = 'awarded' WHERE stage = 'contracted'"),
+    "contracts_are_their_awards": json_edit(
+        "contract", "body", lambda body: body.update(price="1.00"), "state = 'signed'"
+    ),
     "panels_follow_the_draw": json_edit(
         "panel", "draw_order", lambda order: order.reverse(), "draw_order <> 'null'"
     ),
@@ -123,7 +127,7 @@ SABOTAGE: dict[str, Callable[[Connection], None]] = {
 }
 
 
-BESIDE = sorted({promise.name for promise, _ in BROKEN_AUCTIONS})
+BESIDE = sorted({promise.name for promise, _ in (*BROKEN_AUCTIONS, *BROKEN_SLIPS)})
 """Promises about auctions are broken where auctions are made: tests/integration/auction."""
 
 
@@ -150,6 +154,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     moves.publish_candidates(world, deal)
     world.pass_time(moves.standstill_end(world, deal))
     moves.confirm(world, deal)
+    moves.contract(world, deal)
     world.sequence()
     with house.platform.database.writer.connect() as connection:
         connection.rollback()

@@ -32,6 +32,7 @@ from sealbid.witness import StateFile, Witness
 from simulation.demo import Agenda, Plan, tell
 from simulation.keepers import Keeper
 from simulation.world import Player, World, found_city
+from tests.support.kept import keep_addresses, keep_templates
 
 PASSWORD = "correct horse 7 battery"
 ORIGIN = "city.sunroad.example/log"
@@ -82,7 +83,9 @@ class City:
             self.clock, SeededEntropy(11), MailDrop(), LocalBlobs(folder / "blobs", durable=False)
         )
         database = Database(self.settings.database_url, durable=False)
+        keep_addresses()
         self.app = create_app(self.settings, outside, database, testing=True)
+        keep_templates(self.app)
         self.platform = self.app.extensions["sunroad"]
         self.platform.create_schema()
         self.world = World(
@@ -160,7 +163,7 @@ def city_of_every_stage(folder: Path) -> City:
 
     day = timedelta(days=1)
     add(36 * day, 1, "comprehensive", "TM", bids=5, question=True)
-    add(35 * day, 2, "gp_scoring", "GP", bids=4)
+    add(35 * day, 2, "gp_scoring", "GP", bids=4, until="award")
     add(26 * day, 3, "comprehensive", "TM", bids=2)
     add(25 * day, 4, "comprehensive", "TM", bids=5, until="standstill")
     add(26 * day, 5, "evaluated_lowest", "TM", bids=4, objection=True)

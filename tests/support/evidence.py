@@ -114,7 +114,7 @@ class LogWorld:
     def leaves(self) -> list[Leaf]:
         """Every record with its proof."""
         return [
-            Leaf(record, self.proof(i), *self.private.get(i, (None, b"")))
+            Leaf(record, jcs.encode(record), self.proof(i), *self.private.get(i, (None, b"")))
             for i, record in enumerate(self.kept)
         ]
 
@@ -173,9 +173,9 @@ class TenderWorld:
         notice = {"policy": self.policy.digest.hex(), "documents": [document]}
         self.log.add("notice", notice, "platform", sign=sign)
 
-    def seal(self, bidder: str, price: str, lot: str = "") -> SealedBid:
+    def seal(self, bidder: str, price: str, lot: str = "", *, key: str = "bid key") -> SealedBid:
         """Seal one bid on the bidder's own machine."""
-        bk, out = identity(f"{bidder} bid key"), io.BytesIO()
+        bk, out = identity(f"{bidder} {key}"), io.BytesIO()
         content = bundle.BidPart(
             part="price", lot=lot or LOT, bk=bk.public_key().public_bytes_raw(), nonce=self.entropy(32),
             bidder_name=f"Company {bidder}", bidder_uscc=bidder,
@@ -187,7 +187,7 @@ class TenderWorld:
         )  # fmt: skip
         return SealedBid(bk, sealed, out.getvalue(), lot=lot or LOT)
 
-    def commit_body(self, bid: SealedBid) -> Json:
+    def commit_body(self, bid: SealedBid, replaces: str = "") -> Json:
         """What ``bk`` signs."""
         sealed = bid.sealed
         part = {
@@ -198,12 +198,12 @@ class TenderWorld:
         }
         return {
             "v": 1, "tender": TENDER, "lot": bid.lot, "bid": bid.id, "policy": self.policy.digest.hex(),
-            "bk": b64(bid.bk.public_key().public_bytes_raw()), "parts": [part], "replaces": "",
+            "bk": b64(bid.bk.public_key().public_bytes_raw()), "parts": [part], "replaces": replaces,
         }  # fmt: skip
 
-    def submit(self, bid: SealedBid, *, complete: bool = True) -> SealedBid:
+    def submit(self, bid: SealedBid, *, complete: bool = True, replaces: str = "") -> SealedBid:
         """Commit a bid and let its bytes arrive."""
-        body = self.commit_body(bid)
+        body = self.commit_body(bid, replaces)
         bid.commit = self.log.add("bid-commit", body, bid.id[:16], sign=signer_of(bid.bk))
         if complete:
             roots = [{"part": "price", "root": bid.sealed.root.hex()}]
@@ -320,7 +320,7 @@ class TenderWorld:
 
     def keys(self) -> Keys:
         """Pinned keys of custodians and bidders."""
-        named = {f"{role} org": role for role in ROLES} | {name: name for name in "ABC"}
+        named = {f"{role} org": role for role in ROLES} | {name: name for name in "ABCD"}
         return Keys(
             organizations={org: [signatures.spki(identity(name))] for org, name in named.items()},
             tenderer="tenderer org",

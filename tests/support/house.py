@@ -30,6 +30,7 @@ from kernel.settings import Settings
 from kernel.web.current import SESSION_KEY
 from kernel.work import Work
 from sealbid import signatures
+from tests.support.kept import keep_addresses, keep_templates
 
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 PASSWORD = "correct horse 7 battery"
@@ -68,6 +69,7 @@ class House:
         self.outside = Outside(
             self.clock, SeededEntropy(7), self.mail, LocalBlobs(folder / "blobs", durable=False)
         )
+        keep_addresses()
         self.app: Flask = create_app(
             self.settings,
             self.outside,
@@ -75,6 +77,7 @@ class House:
             csrf=csrf,
             testing=True,
         )
+        keep_templates(self.app)
         self.platform: Platform = self.app.extensions["sunroad"]
         self._make_schema()
         self._count = itertools.count(1)

@@ -86,7 +86,9 @@ class Browser:
         assert self.ws.recv().startswith("0{")
         if connect:
             self.ws.send("40/live,")
-            assert self.ws.recv().startswith("40/live,{")
+            while (said := self.ws.recv()) == "2":  # a ping may come first
+                self.ws.send("3")
+            assert said.startswith("40/live,{"), said
 
     def send(self, event: str, message: Any) -> int:
         """Send an event that wants an answer; returns its number."""

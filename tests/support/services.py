@@ -72,17 +72,38 @@ def postgres_cluster(*, durable: bool = False) -> Iterator[str]:
         "UTF8",
         "--locale=C.UTF-8",
     )
+    (folder / "durable").write_text("yes" if durable else "")
+    postgres_start(str(sockets))
+    try:
+        yield str(sockets)
+    finally:
+        postgres_stop(str(sockets))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pg_ctl(sockets: str, *words: str) -> None:
+    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    tool = str(postgres_binaries() / "pg_ctl")
+    subprocess.run(
+        [*prefix, tool, "-D", f"{sockets}/data", *words], check=True, capture_output=True, cwd=sockets
+    )
+
+
+def postgres_start(sockets: str) -> None:
+    """Start a cluster of ours, for the first time or again."""
+    durable = (Path(sockets) / "durable").read_text()
     careless = "" if durable else "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
     options = (
         f"-c listen_addresses='' -c unix_socket_directories={sockets} {careless} "
         "-c max_connections=60 -c shared_buffers=32MB"
     )
-    run(str(binaries / "pg_ctl"), "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
-    try:
-        yield str(sockets)
-    finally:
-        run(str(binaries / "pg_ctl"), "-D", str(data), "-m", "immediate", "-w", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+    _pg_ctl(sockets, "-o", options, "-l", f"{sockets}/log", "-w", "start")
+
+
+def postgres_stop(sockets: str) -> None:
+    """Stop a cluster as a crash would: no checkpoint, every connection cut. Nothing happens when it is down."""
+    if (Path(sockets) / "data" / "postmaster.pid").exists():
+        _pg_ctl(sockets, "-m", "immediate", "-w", "stop")
 
 
 @contextmanager
@@ -98,14 +119,14 @@ def postgres_database(sockets: str, name: str) -> Iterator[str]:
 
 
 @contextmanager
-def redis_server() -> Iterator[str]:
-    """A Redis that keeps nothing; gives its URL."""
+def redis_server(port: int = 0) -> Iterator[str]:
+    """A Redis that keeps nothing; gives its URL. ``port``: one that was given before, to come back there."""
     binary = shutil.which("redis-server")
     if binary is None:
         raise Missing(f"Redis is not installed; {HOW}")
     import redis
 
-    folder, port = tempfile.mkdtemp(prefix="sunroad-redis-"), free_port()
+    folder, port = tempfile.mkdtemp(prefix="sunroad-redis-"), port or free_port()
     process = subprocess.Popen(
         [
             binary,

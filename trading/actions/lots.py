@@ -104,6 +104,16 @@ def settle_lot(work: Work, lot_id: UUID, outcome: Outcome) -> Lot:
     return lot
 
 
+def lapse_lot(work: Work, lot_id: UUID) -> Lot:
+    """Undo an award whose winner does not sign: the lot waits again for a decision on the same report.
+
+    Source: 实施条例 第五十五条.
+    """
+    lot = move_lot(work, lot_id, Move.LAPSE, by_law=True)
+    lot.outcome = lot.awarded_at = None
+    return lot
+
+
 def open_objections(session: Session, tender_id: UUID, lot_id: UUID | None = None) -> list[Objection]:
     """Objections without an answer that hold the tender, or one of its lots, still."""
     query = sa.select(Objection).where(Objection.tender_id == tender_id, Objection.answered_at.is_(None))

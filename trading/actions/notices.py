@@ -128,13 +128,20 @@ def sound_weights(law: Rulebook, terms: Terms, category: str) -> tuple[Caution, 
     return require_sound_weights(law, weights, price_factor=PRICE, category=category)
 
 
+_TENDER_DOCUMENTS = (
+    sa.select(sa.func.count())
+    .select_from(Document)
+    .where(Document.tender_id == sa.bindparam("tender_id"), Document.kind == "tender_document")
+)
+_FILES = (
+    sa.select(Document.name, Document.sha256, Document.size)
+    .where(Document.tender_id == sa.bindparam("tender_id"), Document.public, Document.replaced_at.is_(None))
+    .order_by(Document.added_at, Document.id)
+)
+
+
 def _require_documents(work: Work, tender: Tender) -> None:
-    found = work.session.scalar(
-        sa.select(sa.func.count())
-        .select_from(Document)
-        .where(Document.tender_id == tender.id, Document.kind == "tender_document")
-    )
-    if not found:
+    if not work.session.scalar(_TENDER_DOCUMENTS, {"tender_id": tender.id}):
         raise NotValid("documents_missing", source="招标投标法 第十九条", field="documents")
 
 
@@ -143,11 +150,7 @@ def _notice_body(work: Work, tender: Tender) -> dict[str, Any]:
     buyer = work.session.get_one(Organization, tender.buyer_id)
     agent = work.session.get(Organization, tender.agent_id) if tender.agent_id else None
     assert tender.policy_digest is not None
-    files = work.scalars(
-        sa.select(Document)
-        .where(Document.tender_id == tender.id, Document.public, Document.replaced_at.is_(None))
-        .order_by(Document.added_at, Document.id)
-    )
+    files = work.session.execute(_FILES, {"tender_id": tender.id}).all()
     return {
         "code": tender.code,
         "project": {

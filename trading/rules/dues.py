@@ -64,6 +64,8 @@ _YELLOW_DAY = {
     "candidate_publication_days_max": {"N": 2},
     "result_notice_days_max": {"W": 1},
     "contract_days_max": {"N": 20},
+    "contract_publication_days_max": {"W": 1},
+    "contract_filing_days_max": {"W": 4},
     "bond_refund_days_max": {"N": 3, "W": 3},
     "supervisor_report_days_max": {"N": 12},
 }

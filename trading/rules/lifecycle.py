@@ -37,6 +37,7 @@ class Move(StrEnum):
     PROPOSE_AWARD = "propose_award"
     CONFIRM_AWARD = "confirm_award"
     CONTRACT = "contract"
+    LAPSE = "lapse"
     FAIL = "fail"
     TERMINATE = "terminate"
 
@@ -59,9 +60,14 @@ MOVES: Mapping[tuple[Stage, Move], Stage] = MappingProxyType(
         (Stage.EVALUATION, Move.TERMINATE): Stage.TERMINATED,
         (Stage.STANDSTILL, Move.EVALUATE): Stage.EVALUATION,  # an objection was upheld
         (Stage.STANDSTILL, Move.CONFIRM_AWARD): Stage.AWARDED,
+        (Stage.STANDSTILL, Move.FAIL): Stage.FAILED,  # an award lapsed: 实施条例 第五十五条 (tender again)
         (Stage.STANDSTILL, Move.TERMINATE): Stage.TERMINATED,
         (Stage.AWARDED, Move.EVALUATE): Stage.EVALUATION,  # a challenge to the result was upheld
         (Stage.AWARDED, Move.CONTRACT): Stage.CONTRACTED,
+        (
+            Stage.AWARDED,
+            Move.LAPSE,
+        ): Stage.STANDSTILL,  # the winner does not sign: 实施条例 第五十五条, 第七十四条
     }
 )
 

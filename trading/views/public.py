@@ -16,12 +16,13 @@ from kernel.calendar import end_of_day, local_date, start_of_day
 from kernel.errors import NotFound, Refusal
 from kernel.i18n import gettext
 from kernel.ledger import sequencer, trust
-from kernel.ledger.models import WitnessSignature
+from kernel.ledger.models import LogCheckpoint, WitnessSignature
 from kernel.money import Money
 from kernel.rights import Role
 from kernel.web import actor, begin, parse_form, platform, public, read
 from kernel.web.files import disposition
 from kernel.web.panels import panels_at
+from sealbid import note
 from sealbid.policy import fingerprint
 from trading import procedures, queries, words
 from trading.actions import take_document
@@ -69,25 +70,29 @@ def home() -> Page:
 
 
 def _log_strip(session: Any, now: datetime) -> dict[str, Any]:
-    """The newest checkpoint as the verify strip shows it; its light follows the design guide §6 (01)."""
+    """The newest checkpoint with a quorum, as the verify strip shows it; its light follows the design guide §6 (01).
+
+    A checkpoint waits some seconds for its witnesses: without a quorum it is shown only while there is no other.
+    """
     settings = platform().settings
-    head = sequencer.head(session)
     witnesses = trust.witness_names(settings)
-    present = set(session.scalars(sa.select(WitnessSignature.name).where(WitnessSignature.size == head.size)))
-    age = now - head.at if head.at else None
-    light = "n"
-    if age is not None:
-        late = age > CHECKPOINT_RED or (bool(witnesses) and not trust.satisfied(settings, present))
-        light = "r" if late else "y" if age > CHECKPOINT_YELLOW else "g"
+    size = trust.newest_witnessed_size(session, settings)
+    checkpoint = session.get(LogCheckpoint, size or sequencer.head(session).size)
     vkey = trust.log_vkey(settings)
-    return {
-        "size": head.size,
-        "root": head.root.hex(),
-        "at": head.at,
+    strip: dict[str, Any] = {"size": 0, "light": "n", "key": "+".join(vkey.split("+")[:2]), "vkey": vkey}
+    if checkpoint is None:
+        return strip
+    present = set(
+        session.scalars(sa.select(WitnessSignature.name).where(WitnessSignature.size == checkpoint.size))
+    )
+    age = now - checkpoint.at
+    late = age > CHECKPOINT_RED or (bool(witnesses) and not trust.satisfied(settings, present))
+    return strip | {
+        "size": checkpoint.size,
+        "root": note.checkpoint_fields(note.Note.parse(checkpoint.note).text)[2].hex(),
+        "at": checkpoint.at,
         "age": age,
-        "light": light,
-        "key": "+".join(vkey.split("+")[:2]),
-        "vkey": vkey,
+        "light": "r" if late else "y" if age > CHECKPOINT_YELLOW else "g",
         "witnesses": [(name, name in present) for name in witnesses],
     }
 

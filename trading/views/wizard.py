@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from flask import redirect, render_template, request, url_for
+from flask import jsonify, redirect, render_template, request, url_for
 
 from kernel import calendar as calendars
 from kernel.calendar import local, natural_days_between
@@ -119,14 +119,22 @@ def _save(code: str, step: str, deed: Callable[[UUID], object], *, onward: bool 
         _require_current(row)
         deed(row.id)
     except Refusal as no:
-        if isinstance(no, NotFound):
+        if isinstance(no, NotFound) or _autosaves():
             raise
         values = page_values(code, step)
         kept = {name: value for name, value in values.items() if name not in ("errors", "problem", "form")}
         return form_refused(f"trading/wizard/{step}.html", no, form=request.form, **kept)
+    if _autosaves():
+        with read() as session:
+            return jsonify(version=own_tender(session, code).version)
     onward = onward and request.form.get("go") != "stay"
     target = (_neighbour(step, 1) if onward else step) or step
     return redirect(url_for("trading.wizard", code=code, step=target), code=303)
+
+
+def _autosaves() -> bool:
+    """Whether the page's script saves a draft and waits for its new version."""
+    return request.headers.get("Accept", "") == "application/json"
 
 
 def _require_current(row: Tender) -> None:
@@ -206,8 +214,11 @@ def _belongs(model: Any, key: UUID, tender_id: UUID) -> None:
 @signed_in(*BUYERS)
 def save_terms(code: str) -> Page:
     with read() as session:
-        if procedures.PROCEDURES[own_tender(session, code).procedure].live:
+        row = own_tender(session, code)
+        if procedures.PROCEDURES[row.procedure].live:
             raise NotFound("not_found", thing="form")  # the rules of an auction stand with its lot
+    if row.terms["method"] == "lowest_price":
+        return _save(code, "terms", _save_price_terms)
 
     def deed(tender_id: UUID) -> None:
         form = parse_form(forms.TermsForm, forms.single_fields(request.form))
@@ -220,6 +231,13 @@ def save_terms(code: str) -> Page:
             actions.change_draft(work, tender_id, terms=found)
 
     return _save(code, "terms", deed)
+
+
+def _save_price_terms(tender_id: UUID) -> None:
+    form = parse_form(forms.PriceTermsForm, _without_buttons())
+    with begin() as work:
+        row = work.lock(Tender, tender_id)
+        actions.change_draft(work, tender_id, terms=form.terms(row.terms))
 
 
 @views.post("/desk/tenders/<code>/dates")

@@ -77,10 +77,12 @@ def _require_limit(state: State, amount: Money, now: datetime) -> None:
 
 
 def seal(state: State, event: ev.LimitSealed, now: datetime) -> State:
-    """A limit sealed to the custodian is kept by its digest; a later one replaces it."""
+    """A limit sealed to the custodian is kept by its digest; a later one replaces it, an empty one takes it back."""
     seat = _seat(state, event.plate)
     _require(state, LimitMode.SEALED, now)
-    return _with(state, seat.but(limit_digest=event.digest, limit_seq=state.limits + 1))
+    if (event.digest or None) == seat.limit_digest:
+        return state
+    return _with(state, seat.but(limit_digest=event.digest or None, limit_seq=state.limits + 1))
 
 
 def reveal(state: State, event: ev.LimitRevealed, now: datetime) -> State:

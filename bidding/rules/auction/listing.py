@@ -15,6 +15,7 @@ from bidding.rules.auction.script import require_stage, seat_of, with_seat
 from bidding.rules.auction.state import OPEN, Kind, Seat, Stage, State
 from bidding.rules.auction.terms import Extension, ExtensionMode, SecondBy, Trigger
 from kernel.errors import NotAllowed, NotNow, NotValid
+from kernel.money import Money
 
 
 class ListingScript(OpenScript):
@@ -218,6 +219,10 @@ class CappedScript(ListingScript):
         willing = self.willing(state)
         drawn = cap.second is SecondBy.LOTTERY or not cap.first_has_priority
         return willing if drawn and len(willing) > 1 else ()
+
+    def drawn_price(self, state: State, plate: str) -> Money | None:
+        """The price stands still at the cap; whoever is drawn pays it (rules §4.5 F6)."""
+        return state.terms.cap.price if isinstance(state.special, Second) and state.terms.cap else None
 
     def finish(self, state: State, at: datetime) -> State:
         if isinstance(state.special, Second):

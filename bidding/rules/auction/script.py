@@ -145,7 +145,12 @@ class Script:
             raise NotNow("auction_no_draw", source="rules §4.5 F6", server_time=now)
         if event.plate not in lot.candidates:
             raise NotValid("auction_not_a_candidate", source="rules §4.5 F6", server_time=now)
-        return self.conclude(state.but(special=lot.before), "lottery", event.plate)
+        before = state.but(special=lot.before)
+        return self.conclude(before, "lottery", event.plate, self.drawn_price(before, event.plate))
+
+    def drawn_price(self, state: State, plate: str) -> Money | None:
+        """What the winner of a draw pays; None: his own standing offer."""
+        return None
 
     def finish(self, state: State, at: datetime) -> State:
         """Everything is open and nobody is left to ask."""

@@ -220,10 +220,10 @@ class SealedScript(Script):
                 state = state.but(seats=with_seat(state, free))
                 continue
             filled = free.but(items=one.items)
-            state = self.note(state, filled, one.amount, sealed.recv_at, Kind.REVEALED, None, sealed.digest)[
-                0
-            ]
-            state = self.enter(state, seat.plate, one.amount.minor, sealed.seq)
+            state, taken = self.note(
+                state, filled, one.amount, sealed.recv_at, Kind.REVEALED, None, sealed.digest
+            )
+            state = self.enter(state, seat.plate, one.amount.minor, taken.seq)
         return self.settle(state, now)
 
     # The decision -----------------------------------------------------------------------------------------

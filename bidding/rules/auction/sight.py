@@ -9,6 +9,7 @@ Source: rules §4.2 (matrix), §4.4 (hidden end), §4.5 step 9; 最高法网络�
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from bidding.rules.auction.clocks import Dial
 from bidding.rules.auction.listing import Second
 from bidding.rules.auction.script import asked
+from bidding.rules.auction.sealed import Closed
 from bidding.rules.auction.state import OPEN, OVER, Kind, Seat, Stage, State, Stopped, Taken
 from bidding.rules.auction.terms import AfterEnd, Basis, PricesShown, RankShown
 from bidding.rules.auction.turns import Turn
@@ -65,6 +67,11 @@ _ALL = _Sees(best=True, prices=PricesShown.PLATES, bidders=True, offers=True, ki
 
 def audience(state: State, viewer: Viewer) -> str:
     """A key: viewers with the same key get byte-identical snapshots and news."""
+    return audience_of(viewer)
+
+
+def audience_of(viewer: Viewer) -> str:
+    """The audience of a viewer, which is the same in every state."""
     return type(viewer).__name__.lower()
 
 
@@ -144,7 +151,7 @@ def _facts(state: State, sees: _Sees) -> tuple[object, ...]:
         state.best if sees.best else None,
         _next(state) if sees.best and state.terms.basis is Basis.BEST else None,
         len(state.seats) if sees.bidders else None,
-        len(state.offers) if sees.offers else None,
+        _count(state) if sees.offers else None,
         state.special if sees.room else None,
         state.stopped,
         state.outcome,
@@ -193,6 +200,11 @@ def _special(state: State, sees: _Sees) -> Plain | None:
         quantity = None if special.quantity is None else format(special.quantity, "f")
         return {"quantity": quantity, "plate": special.plate if plates else None, "nr": special.seq}
     return None
+
+
+def special_of(state: State) -> Plain | None:
+    """What only this format shows, whole; for the replay of a finished auction whose journal is public."""
+    return _special(state, _ALL)
 
 
 def _next(state: State) -> str | None:
@@ -248,9 +260,23 @@ def _amount(taken: Taken) -> str | None:
     return None if taken.kind is Kind.SEALED else money_text(taken.amount)
 
 
+def _count(state: State) -> int:
+    """How many offers were taken; one that was sealed and then opened is one offer."""
+    opened = sum(one.kind is Kind.REVEALED for one in state.offers) if state.terms.sealed else 0
+    return len(state.offers) - opened
+
+
 def _listed(state: State, sees: _Sees, since: int) -> list[Any]:
+    """The offers from one on; of a sealed one that was opened only what it said."""
     if sees.prices is PricesShown.NONE:
         return []
+    if state.terms.sealed:
+        opened = {one.digest for one in state.offers if one.kind is Kind.REVEALED}
+        return [
+            _entry(one, sees)
+            for one in state.offers[since:]
+            if one.kind is not Kind.SEALED or one.digest not in opened
+        ]
     count = len(state.offers)
     if count - since <= 8:
         return [_entry(state.offers[n], sees) for n in range(since, count)]
@@ -282,6 +308,29 @@ def private(before: State | None, after: State, plate: str) -> Plain | None:
     return told or None
 
 
+def privates(before: State, after: State, plates: Iterable[str]) -> Iterator[tuple[str, Plain]]:
+    """``private`` for many bidders at once, for those who have something to hear.
+
+    An offer of one moves the places of others and nothing else of theirs: places are counted once for all.
+    """
+    quiet = (
+        before.stage is after.stage and before.stage is not Stage.ASKING and before.special is after.special
+    )
+    then = now = None
+    seats, old = after.seats, before.seats
+    for plate in plates:
+        seat = seats.get(plate)
+        if not quiet or seat is None or old.get(plate) is not seat:
+            told = private(before, after, plate)
+            if told is not None:
+                yield plate, told
+            continue
+        if then is None or now is None:
+            then, now = _places(before), _places(after)
+        if then(seat) != (place := now(seat)):
+            yield plate, {"rank": place}
+
+
 def _untouched(before: State, after: State, plate: str) -> bool:
     """Whether nothing that is this bidder's own can have changed; saves most of the work at others' offers."""
     seat = after.seats.get(plate)
@@ -304,11 +353,17 @@ def _own(state: State, plate: str) -> Plain:
         "next": _own_next(state, seat),
         "limit": None if seat.limit is None else money_text(seat.limit),
         "willing": seat.willing,
-        "inside": seat.inside,
+        "inside": seat.inside and _among_equals(state, plate),
         "asked": state.stage is Stage.ASKING and asked(state) == plate,
         "turn": _own_turn(state, plate),
         "second": None if seat.second is None else format(seat.second, "f"),
     }
+
+
+def _among_equals(state: State, plate: str) -> bool:
+    """Whether he may offer in the round he is in; only a second sealed round among equals leaves somebody out."""
+    closed = state.special
+    return not isinstance(closed, Closed) or closed.allowed is None or plate in closed.allowed
 
 
 def _own_turn(state: State, plate: str) -> Plain | None:
@@ -356,6 +411,24 @@ def _rank(state: State, seat: Seat) -> int | bool | None:
     return place
 
 
+def _places(state: State) -> Callable[[Seat], int | bool | None]:
+    """``_rank`` of many seats of one state, the standing counted once."""
+    shown = RankShown.EXACT if state.stage in OVER else state.terms.visible.rank
+    if shown not in (RankShown.EXACT, RankShown.TOP_THREE):
+        return lambda seat: _rank(state, seat)
+    places = {rung[3]: place for place, rung in enumerate(state.standing, 1)}
+    if shown is RankShown.EXACT:
+        return lambda seat: None if seat.last is None else places.get(seat.plate)
+
+    def among_three(seat: Seat) -> int | bool | None:
+        if seat.last is None or not places:
+            return None
+        place = places.get(seat.plate)
+        return place if place is not None and place <= 3 else False
+
+    return among_three
+
+
 __all__ = [
     "Bidder",
     "Host",
@@ -364,7 +437,10 @@ __all__ = [
     "Supervisor",
     "Viewer",
     "audience",
+    "audience_of",
     "news",
     "private",
+    "privates",
     "snapshot",
+    "special_of",
 ]

@@ -11,7 +11,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Self, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 from kernel.errors import NotValid
@@ -111,8 +111,9 @@ def money_text(amount: Money) -> str:
     return f"{sign}{whole}.{rest:02d}"
 
 
+@lru_cache(maxsize=4096)
 def instant_text(at: datetime) -> str:
-    """``"2026-11-21T02:00:00.000000Z"``, always UTC and microseconds."""
+    """``"2026-11-21T02:00:00.000000Z"``, always UTC and microseconds; an offer's instant is written five times."""
     utc = at if at.tzinfo is UTC else at.astimezone(UTC)
     return utc.isoformat(timespec="microseconds")[:26] + "Z"
 

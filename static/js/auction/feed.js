@@ -39,23 +39,34 @@ export class Feed {
       if (told.has(`${one.at} ${one.amount}`)) continue;
       this.offer(one);
     }
-    if (news.ends_at && before.ends_at && news.ends_at !== before.ends_at && before.stage !== "waiting" && !["paused", "waiting"].includes(state.stage)) {
-      // An offer moved the end: the line bears the offer's instant.
-      const when = fresh.at(-1)?.at ?? null;
-      if (news.stage === "limited") this.line(null, "player-play", fill(words.stage, { stage: this.room.stages.limited }));
-      const again = state.stage === "limited";
-      // A clock that ticks on (Dutch, Japanese) or a new round is no extension.
-      const moved = again || state.extensions > before.extensions;
-      if (moved && Date.parse(news.ends_at) > Date.parse(before.ends_at)) this.line(when, "clock-plus", fill(again ? words.restarted : words.moved, { time: moment(news.ends_at, this.room.now()) }));
-    } else if (news.stage && news.stage !== before.stage && !["extended"].includes(news.stage)) {
-      this.line(null, news.stage === "paused" ? "player-pause" : "player-play", fill(words.stage, { stage: this.room.stages[news.stage] ?? news.stage }));
+    const again = state.stage === "limited" && news.ends_at;
+    const later = news.ends_at && before.ends_at && Date.parse(news.ends_at) > Date.parse(before.ends_at);
+    // A clock that ticks on (Dutch, Japanese) or a new round is no extension; neither is going on after a pause.
+    const moved = later && !["paused", "waiting"].includes(before.stage) && (again || state.extensions > before.extensions);
+    if (news.stage && news.stage !== before.stage && news.stage !== "extended") {
+      const rounds = this.room.terms.rounds?.count ?? this.room.terms.turns?.rounds;
+      const begins = rounds && news.round !== undefined && ["running", "break"].includes(news.stage);
+      const text = begins ? fill(words.round_begins, { n: state.round, all: rounds }) : fill(words.stage, { stage: this.room.stages[news.stage] ?? news.stage });
+      this.line(null, news.stage === "paused" ? "player-pause" : "player-play", text);
     }
+    // An offer moved the end: the line bears the offer's instant.
+    if (moved) this.line(fresh.at(-1)?.at ?? null, "clock-plus", fill(again ? words.restarted : words.moved, { time: moment(news.ends_at, this.room.now()) }));
+    this.special(before, state);
     if (news.stopped && !before.stopped) this.line(null, "alert-triangle", fill(words.stopped, { reason: this.room.reason(news.stopped.reason) }));
+  }
+
+  /** What only some formats show: whose turn it is, a quantity of the second indicator. */
+  special(before, state) {
+    const { words, terms } = this.room;
+    const [then, now] = [before.special, state.special];
+    if (now?.order && state.stage === "running" && (then?.turn !== now.turn || before.round !== state.round)) this.line(null, "player-play", fill(words.turn_of, { plate: now.order[now.turn - 1] ?? "" }));
+    if (now?.quantity && now.quantity !== then?.quantity) this.line(null, "gavel", fill(now.plate ? words.quantity_of : words.quantity_some, { plate: now.plate ?? "", quantity: `${now.quantity} ${terms.cap?.indicator_unit ?? ""}`.trim() }));
   }
 
   offer(one) {
     const { terms, unit, words } = this.room;
     const price = amount(one.amount);
+    if (price === null) return this.line(one.at, "lock", fill(words.offer_shut, { plate: one.plate ?? "" }));
     const lead = this.best === null || better(terms, price, this.best);
     if (lead) this.best = price;
     const text = one.plate ? fill(words.offer_of, { plate: one.plate, price: unit.text(price) }) : fill(lead ? words.new_best : words.offer_some, { price: unit.text(price) });
@@ -77,8 +88,11 @@ export class Feed {
   /** The receipt's chip beside one's own offer, as soon as there is a receipt. */
   chip(line, nr) {
     if (!this.room.receipts.has(nr) || line.querySelector(".sr-proof")) return;
-    const button = make("button", { type: "button", class: "sr-proof", "data-receipt": nr }, icon("seal"), `${this.room.words.receipt} `, make("span", { class: "sr-mono" }, `#${nr}`));
-    line.append(button);
+    line.append(this.chipOf(nr));
+  }
+
+  chipOf(nr) {
+    return make("button", { type: "button", class: "sr-proof", "data-receipt": nr }, icon("seal"), `${this.room.words.receipt} `, make("span", { class: "sr-mono" }, `#${nr}`));
   }
 
   chips() {

@@ -8,6 +8,7 @@ import { Unit, amount, date, fill, minute, moment, percent, time } from "./text.
 
 const given = JSON.parse($("room-data").textContent);
 const words = given.replay;
+const priceLabel = $("price-label").textContent;
 const unit = new Unit(given.unit, given.unit_word);
 const limits = given.limits.map(({ name, amount: text }) => ({ name, value: amount(text) }));
 let frames = [];
@@ -86,8 +87,11 @@ function told(n) {
 
 function paint() {
   const state = states[place];
-  const best = amount(state.best?.amount);
+  const made = OVER.has(state.stage) && state.result?.winner ? state.result : null;
+  const clock = OVER.has(state.stage) ? null : amount(state.special?.price);
+  const best = clock ?? amount(made ? made.price : state.best?.amount);
   const start = amount(given.terms.ceiling ?? given.terms.start);
+  say($("price-label"), made ? words.result : clock === null ? priceLabel : given.words.clock_price);
   say($("phase"), given.stages[state.stage] ?? state.stage);
   const end = state.stopped ? state.stopped.resumes_at : state.ends_at;
   const left = end ? Math.max(0, Math.ceil((Date.parse(end) - at) / 1000)) : null;
@@ -98,7 +102,11 @@ function paint() {
   $("price").parentElement.classList.toggle("au-price-words", best === null);
   say($("price-unit"), best === null ? "" : unit.word);
   const facts = [];
-  if (state.best?.plate) facts.push([given.words.plate, state.best.plate]);
+  if (made) facts.push([given.words.plate, made.winner]);
+  else if (clock === null && state.best?.plate) facts.push([given.words.plate, state.best.plate]);
+  if (made && made.reason !== "best_offer") facts.push([words.decided, given.reasons[made.reason] ?? made.reason]);
+  if (state.special?.quantity) facts.push([given.terms.cap?.indicator || given.words.second_best, `${state.special.quantity} ${given.terms.cap?.indicator_unit ?? ""}`.trim()]);
+  if (state.round && (given.terms.rounds || given.terms.turns)) facts.push([given.words.round, `${state.round} / ${(given.terms.rounds ?? given.terms.turns).count ?? given.terms.turns?.rounds}`]);
   if (best !== null && start !== null) facts.push([given.terms.direction === "up" ? given.words.premium : given.words.against, percent(best - start, start)]);
   facts.push([given.words.offers_label, String(state.list.length)]);
   $("price-facts").replaceChildren(...facts.map(([term, value]) => {
@@ -117,10 +125,17 @@ function paint() {
 }
 
 function plot(state) {
-  const best = trailOf(given.terms, state.list);
+  const best = given.terms.clock ? dials(place) : trailOf(given.terms, state.list);
   const long = until - from > 86_400_000;
-  if (best.length && given.terms.start) best.unshift([from, amount(given.terms.start)]);
+  if (best.length && given.terms.start && !given.terms.clock) best.unshift([from, amount(given.terms.start)]);
   draw($("plot"), { best, mine: [], limits, from, until, now: at, digits: (fen) => unit.digits(fen), minute: (when, every) => (every < 60_000 ? time(when) : long ? date(when) : minute(when)) });
+}
+
+/** F10, F11: what the clock has shown up to a frame. */
+function dials(upto) {
+  const points = [];
+  for (const { ms, news } of frames.slice(0, upto)) if (news.special?.price && amount(news.special.price) !== points.at(-1)?.[1]) points.push([ms, amount(news.special.price)]);
+  return points;
 }
 
 function play(on) {

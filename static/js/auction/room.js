@@ -2,11 +2,13 @@
 import { connection } from "../ui/room.js";
 import { now, offset } from "../ui/time.js";
 import { draw } from "./chart.js";
+import { Card } from "./confirm.js";
+import { Deeds } from "./deeds.js";
 import { $, make, notice, say, show } from "./dom.js";
 import { Feed } from "./feed.js";
-import { Pad, receiptOf, refusal, yuan } from "./pad.js";
+import { Pad } from "./pad.js";
 import { drawClock, drawPrice, drawRank } from "./stage.js";
-import { OVER, leads, merged, mergedOwn, trailOf } from "./state.js";
+import { OVER, clocked, dialTrail, merged, mergedOwn, trailOf } from "./state.js";
 import { Unit, amount, fill, minute, date, moment, time } from "./text.js";
 import { Wire } from "./wire.js";
 
@@ -55,14 +57,22 @@ function seen(best) {
     // storage is switched off: the line begins anew after a reload
   }
 }
+// A clock's prices, as this window saw them.
+room.dials = [];
+function ticked({ special, starts_at: began }) {
+  if (!special?.price || room.dials.at(-1)?.tick === special.tick) return;
+  room.dials.push({ tick: special.tick, amount: special.price, at: special.tick === 1 && began ? began : room.instant() });
+}
 room.limits = given.limits.map(({ name, amount: text }) => ({ name, value: amount(text) }));
 seen(room.state.best);
+ticked(room.state);
 const feed = new Feed(room, $("feed"));
 const hears = {
   state(state, own) {
     room.state = state;
     if (own) room.own = own;
     seen(state.best);
+    ticked(state);
     feed.whole(room.state, room.own);
     refresh();
   },
@@ -76,6 +86,7 @@ const hears = {
     const before = room.state;
     room.state = merged(before, news);
     seen(news.best);
+    ticked(room.state);
     feed.news(before, room.state, news, room.own);
     aloud(before, news);
     refresh();
@@ -103,7 +114,11 @@ const hears = {
 };
 let wire = null;
 const unsure = () => $("answer").replaceChildren(notice("y", room.words.unsure, room.words.unsure_more));
-const pad = new Pad(room, (command, message) => wire.do(command, message, unsure));
+const send = (command, message) => wire.do(command, message, unsure);
+const card = new Card(room, () => pad?.refresh());
+const pad = new Pad(room, card, send);
+const deeds = new Deeds(room, card, send);
+$("turn-back-set")?.addEventListener("click", () => pad.takeBack());
 
 // ---- drawing -----------------------------------------------------------------------------------------------------
 
@@ -116,9 +131,11 @@ function refresh() {
   drawRank(room);
   show($("feed-count"), known(state.offers));
   say($("feed-count"), !known(state.offers) ? "" : fill(room.words.count, { n: state.offers }));
+  card.check();
   pad.refresh();
+  deeds.refresh();
   drawStopped();
-  drawExtra();
+  drawHost();
   drawResult();
   plot();
 }
@@ -138,44 +155,21 @@ function drawStopped() {
   place.dataset.said = fact + more;
 }
 
-/** What a stage asks beside an offer: to go on, to match, to accept the clock's price, to stay. */
-function drawExtra() {
-  const { state, own, plate, priority } = room;
-  const lead = leads(state, own, plate);
-  const asked = ["inquiry", "willing"].includes(state.stage) && room.role === "bidder";
-  show($("go-on"), asked);
-  if (asked) {
-    const yes = own?.willing === true || lead === true;
-    show($("go-on-yes"), yes);
-    show($("go-on-ask"), !yes);
-  }
-  const may = priority && (own?.asked || ["running", "extended", "limited", "inquiry"].includes(state.stage));
-  show($("priority"), Boolean(may));
-  if (may) {
-    $("match").disabled = !room.connected || lead === true || !state.best;
-    show($("waive"), state.stage === "asking");
-  }
-  show($("second"), room.role === "bidder" && state.stage === "second" && room.terms.format === "capped");
-  const turn = own?.turn;
-  show($("turn"), room.role === "bidder" && room.terms.format === "turn_based" && !OVER.has(state.stage));
-  if ($("turn-note")) {
-    const order = state.special?.order?.[(state.special?.turn ?? 1) - 1];
-    say($("turn-note"), turn?.mine ? room.words.turn_mine : order ? fill(room.words.turn_of, { plate: order }) : "");
-    for (const field of document.querySelectorAll("#turn input, #turn button")) field.disabled = !room.connected || !turn?.mine;
-  }
-  const clock = ["dutch", "japanese"].includes(room.terms.format);
-  show($("clock-pad"), clock && room.role === "bidder" && !OVER.has(state.stage));
-  for (const button of document.querySelectorAll("#clock-pad button")) button.disabled = !room.connected || state.stage !== "running" || own?.inside === false;
-  show($("limit"), room.role === "bidder" && room.terms.limits === "held" && !OVER.has(state.stage));
-  if ($("limit-now")) say($("limit-now"), own?.limit ? fill(room.words.limit_set, { price: room.unit.text(amount(own.limit)) }) : room.words.limit_none);
-  for (const field of document.querySelectorAll("#limit input, #limit button")) field.disabled = !room.connected;
+/** Whoever may stop the clock has the order that fits: to stop it, or to announce that it goes on. */
+function drawHost() {
+  const { stage, stopped } = room.state;
+  const over = OVER.has(stage) || stage === "settling";
+  show($("host-over"), over);
+  show($("host-stop"), !over && !stopped);
+  show($("host-resume"), !over && Boolean(stopped));
+  show($("host-points"), stage === "settling" && room.terms.format === "weighted");
+  show($("host-confirm"), Boolean(room.state.result?.winner));
 }
 
 function drawResult() {
   const { state, own, plate, unit, words } = room;
   const over = OVER.has(state.stage);
   show($("result"), over);
-  show($("pad"), !over && room.role === "bidder" && !["dutch", "japanese", "turn_based"].includes(room.terms.format) && !["willing", "asking", ...(room.terms.format === "capped" ? ["second"] : [])].includes(state.stage));
   if (!over) return;
   const made = state.result;
   let fact = words.ended_none;
@@ -184,18 +178,29 @@ function drawResult() {
   else if (made?.winner) fact = fill(words.ended_sold, { plate: made.winner, price: unit.text(amount(made.price)) });
   else if (made?.reason) fact = fill(words.ended_none_for, { reason: room.reason(made.reason) });
   const rank = typeof own?.rank === "number" ? fill(words.ended_rank, { rank: own.rank }) : "";
+  const reason = made?.winner && made.reason && made.reason !== "best_offer" ? room.reason(made.reason) : "";
+  const more = [reason, rank].filter(Boolean).join(" · ");
   const head = $("result-head");
-  if (head.dataset.said !== fact + rank) head.replaceChildren(notice(kind, fact, rank));
-  head.dataset.said = fact + rank;
+  if (head.dataset.said !== fact + more) head.replaceChildren(notice(kind, fact, more));
+  head.dataset.said = fact + more;
   const body = $("ranking");
   const ranking = made?.ranking ?? [];
+  const points = new Map(made?.points ?? []);
+  const scored = points.size > 0 && ["weighted", "capped"].includes(room.terms.format);
+  show($("ranking-points"), scored);
+  const mine = [...room.receipts.keys()].filter((nr) => Number.isInteger(nr)).sort((a, b) => b - a).slice(0, 3);
+  const place = $("result-receipts");
+  show(place, mine.length > 0);
+  if (place && place.dataset.said !== mine.join()) place.replaceChildren(make("span", { class: "sr-sm sr-ink2" }, words.result_receipts), ...mine.map((nr) => feed.chipOf(nr)));
+  if (place) place.dataset.said = mine.join();
   show(body.closest("table"), ranking.length > 0);
-  body.replaceChildren(...ranking.map(([name, price], at) => make("tr", { class: name === plate ? "sr-own" : null }, make("td", {}, String(at + 1)), make("th", { scope: "row" }, name), make("td", { class: "sr-right sr-num" }, unit.text(amount(price))))));
+  body.replaceChildren(...ranking.map(([name, price], at) => make("tr", { class: name === plate ? "sr-own" : null }, make("td", {}, String(at + 1)), make("th", { scope: "row" }, name), make("td", { class: "sr-right sr-num" }, unit.text(amount(price))), scored ? make("td", { class: "sr-right sr-num" }, points.get(name) ?? "—") : null)));
 }
 
 function plot() {
   const { state, own, terms, unit } = room;
-  const best = trailOf(terms, state.list, room.bests);
+  const clock = clocked(terms);
+  const best = clock ? dialTrail(terms, state, room.dials) : trailOf(terms, state.list, room.bests);
   const mine = (own?.own ?? []).filter((one) => one.amount && one.kind !== "sealed").map((one) => [Date.parse(one.at), amount(one.amount)]);
   const start = Date.parse(state.starts_at ?? terms.starts_at ?? room.instant());
   const first = Math.min(start, ...best.map(([at]) => at), ...mine.map(([at]) => at));
@@ -204,7 +209,7 @@ function plot() {
   const until = OVER.has(state.stage) ? last : Math.max(at, last);
   const from = state.stage === "waiting" ? start : first;
   const opening = amount(terms.start);
-  if (opening !== null && best.length && (room.followed || state.list.length)) best.unshift([from, opening]);
+  if (!clock && opening !== null && best.length && (room.followed || state.list.length)) best.unshift([from, opening]);
   const long = until - from > 86_400_000;
   draw($("plot"), { best, mine, limits: room.limits, from, until: until + Math.max((until - from) * 0.04, 1000), now: OVER.has(state.stage) ? last : Math.min(at, until), digits: (fen) => unit.digits(fen), minute: (when, every) => (every < 60_000 ? time(when) : long ? date(when) : minute(when)) });
   const details = $("plot-table");
@@ -265,75 +270,6 @@ $("sound")?.addEventListener("click", ({ currentTarget }) => {
   beep(880);
 });
 
-// ---- deeds beside an offer -----------------------------------------------------------------------------------------
-
-const number = () => crypto.randomUUID().replaceAll("-", "");
-
-async function deed(button, command, message, line) {
-  button.disabled = true;
-  try {
-    const answer = await wire.do(command, message, unsure);
-    const place = $("answer");
-    if (!answer.ok) place.replaceChildren(refusal(answer.problem, room.words));
-    else {
-      const receipt = receiptOf(answer);
-      place.replaceChildren(notice("g", line ?? room.words.accepted, receipt ? fill(room.words.accepted_more, { time: time(receipt.recv_at) }) : ""));
-      if (receipt) room.keep(receipt, answer.receipt);
-    }
-  } finally {
-    button.disabled = false;
-    refresh();
-  }
-}
-
-/** What cannot be undone is pressed twice: the first press asks, naming the price, and forgets after five seconds. */
-function sure(button, run) {
-  const price = amount(room.state.special?.price ?? room.state.best?.amount);
-  if (button.dataset.armed === String(price)) {
-    delete button.dataset.armed;
-    run();
-    return;
-  }
-  if (button.dataset.armed) return; // it is about to forget another price
-  const words = button.textContent;
-  button.dataset.armed = String(price);
-  button.lastChild.textContent = price === null ? room.words.again : fill(room.words.again_price, { price: room.unit.text(price) });
-  const forget = () => {
-    clearInterval(watch);
-    delete button.dataset.armed;
-    button.lastChild.textContent = words;
-  };
-  const began = performance.now();
-  // Another price is another question.
-  const watch = setInterval(() => {
-    const now = amount(room.state.special?.price ?? room.state.best?.amount);
-    if (!button.dataset.armed || button.dataset.armed !== String(now) || performance.now() - began > 5000) forget();
-  }, 50);
-}
-
-for (const [id, command, keyed, binds] of [["will", "will_continue", false, false], ["match", "match", true, true], ["waive", "waive", false, true], ["accept", "accept", true, true], ["stay", "stay", true, false], ["leave", "drop", false, true]]) {
-  $(id)?.addEventListener("click", ({ currentTarget }) => {
-    const run = () => deed(currentTarget, command, keyed ? { key: number() } : {});
-    binds ? sure(currentTarget, run) : run();
-  });
-}
-$("limit-form")?.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const typed = room.unit.read($("limit-amount").value);
-  if (typed === null) return $("limit-amount").focus();
-  deed($("limit-set"), "limit", { amount: yuan(typed) }, fill(room.words.limit_set, { price: room.unit.text(typed) }));
-});
-$("second-form")?.addEventListener("submit", (event) => {
-  event.preventDefault();
-  deed($("second-set"), "bid2", { quantity: $("second-amount").value.trim(), key: number() });
-});
-$("turn-form")?.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const typed = room.unit.read($("turn-amount").value);
-  if (typed === null) return $("turn-amount").focus();
-  deed($("turn-set"), "turn", { amount: yuan(typed), key: number() });
-});
-$("limit-none")?.addEventListener("click", ({ currentTarget }) => deed(currentTarget, "limit", { amount: null }, room.words.limit_none));
 $("plot-table").addEventListener("toggle", plot);
 $("rules-open")?.addEventListener("click", () => $("rules-all").showModal());
 

@@ -19,6 +19,21 @@ export function moment(instant, now) {
   return stamp + time(instant);
 }
 
+/** A fresh number for one deed. */
+export const key = () => crypto.randomUUID().replaceAll("-", "");
+
+/** The signed receipt inside an answer, or null. */
+export function receiptOf(answer) {
+  try {
+    return JSON.parse(answer.receipt);
+  } catch {
+    return null;
+  }
+}
+
+/** Fen as the decimal text the server reads. */
+export const yuan = (fen) => `${fen / 100n}.${String(fen % 100n).padStart(2, "0")}`;
+
 export const fill = (sentence, values = {}) => sentence.replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
 
 /** Writes amounts in a unit: 1 元 = 100 fen, 1 万元 = 1,000,000 fen. */

@@ -1,6 +1,5 @@
 /** The platform's calls from a page: canonical JSON, the session's cookie, problems as errors with their `problem`. */
 import * as jcs from "../seal/jcs.js";
-import { b64, concat } from "../seal/octets.js";
 
 const token = () => document.querySelector('meta[name="csrf-token"]').content;
 const TRIES = 6;
@@ -99,11 +98,7 @@ export function save(name, bytes, media = "application/json") {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** The body of the submission call. */
-export const submissionOf = ({ commit, parts }) => ({
-  ...commit,
-  blocks: parts.map(({ part, blockHashes }) => ({ part, hashes: b64(concat(...blockHashes)) })),
-});
+export { submissionOf } from "../seal/index.js";
 
 /** A sentence for a refusal of the platform or of the protocol; `words` maps our own codes. */
 export function sentence(error, words) {

@@ -17,6 +17,7 @@ const words = pageData("page-words");
 const $ = (id) => document.getElementById(id);
 const refuse = (code) => Object.assign(new Error(code), { code });
 const purpose = `custodian-seed ${kit.tender}`;
+const COMMITS = { "tender-close": "bid-commit", "slip-close": "slip-commit" };
 const BIDDER_FAULTS = ["envelope_unreadable", "share_dealt_wrong"];
 
 function fail(error) {
@@ -50,7 +51,9 @@ async function stateKey(form) {
 /** Condition (b): a quorum saw the close, in a history that grew out of what this browser saw before. */
 async function requireClose(found, policy, trust) {
   const { close } = found;
-  if (close.t !== "tender-close" || close.tender !== policy.tender || close.body.tender !== policy.tender) throw refuse("release_close");
+  const slips = close.t === "slip-close";
+  if (!(close.t in COMMITS) || (slips && close.body.part !== found.part)) throw refuse("release_close");
+  if (close.tender !== policy.tender || close.body.tender !== policy.tender) throw refuse("release_close");
   const proof = parseProof(found.close_proof);
   const judged = await judge(proof.note, trust);
   if (!judged.witnessed) throw refuse("unwitnessed");
@@ -69,10 +72,11 @@ async function requireBid(found, policy, digest, close, listed, shown) {
   const { body } = shown.commit;
   const gone = [...found.close.body.withdrawn, ...found.close.body.late];
   const proof = parseProof(shown.proof);
-  const place = policy.parts.indexOf(found.part);
+  const slip = found.close.t === "slip-close"; // a slip of an auction has one part, a bid all of them
+  const place = slip ? 0 : policy.parts.indexOf(found.part);
   const part = body.parts[place];
   const same =
-    shown.commit.t === "bid-commit" && proof.index === listed.commit && proof.index < close.index &&
+    shown.commit.t === COMMITS[found.close.t] && (!slip || body.parts.length === 1) && proof.index === listed.commit && proof.index < close.index &&
     body.policy === seal.hex(digest) && body.tender === policy.tender && !gone.includes(listed.bid) &&
     listed.parts[place] === part.root && part.part === found.part && proof.note.text === close.note.text;
   if (!same) throw refuse("release_bid");

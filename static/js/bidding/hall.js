@@ -1,7 +1,9 @@
 /**
- * Keeps the opening hall fresh: asks for its version, and when it grew takes the changed regions from the page itself.
+ * Keeps the opening hall fresh: the live channel says when its version grew, and the changed regions come from the page
+ * itself. While there is no socket the page asks from time to time: the printed fallback.
  * Newly opened rows appear one after another, in the drawn order; the server has them all, this is only the ceremony.
  */
+import { connect } from "../live.js";
 import { connection } from "../ui/room.js";
 import { now } from "../ui/time.js";
 
@@ -10,6 +12,9 @@ const speak = () => document.getElementById("speak");
 const [CALM, LIVELY, REVEAL] = [8000, 2000, 1100];
 let attempt = 0;
 let aloud = false;
+let online = false;
+let renewing = null;
+let again = false;
 
 /** The page again, parsed by the browser without running anything in it. */
 const fresh = () =>
@@ -82,25 +87,59 @@ async function renew() {
   offerVoice();
 }
 
-async function look() {
-  const sent = performance.now();
-  try {
-    const { version, stage, stateUrl } = hall.dataset;
-    const answer = await fetch(`${stateUrl}?version=${version}&stage=${stage}`, { headers: { Accept: "application/json" }, cache: "no-store" });
-    if (!answer.ok) throw new Error("status");
-    const found = await answer.json();
-    const delay = performance.now() - sent;
-    attempt = 0;
-    connection(delay > 500 ? "slow" : "good", { delay });
-    if (!found.same) await renew();
-  } catch {
-    attempt += 1;
-    connection("lost", { attempt });
+/** Renew once at a time; what comes meanwhile is one more renewal after it. */
+function change() {
+  if (renewing) {
+    again = true;
+    return renewing;
   }
+  renewing = renew().finally(() => {
+    renewing = null;
+    if (again) {
+      again = false;
+      change().catch(() => {});
+    }
+  });
+  return renewing;
+}
+
+async function ask() {
+  const sent = performance.now();
+  const { version, stage, stateUrl } = hall.dataset;
+  const answer = await fetch(`${stateUrl}?version=${version}&stage=${stage}`, { headers: { Accept: "application/json" }, cache: "no-store" });
+  if (!answer.ok) throw new Error("status");
+  const found = await answer.json();
+  if (!online) connection(performance.now() - sent > 500 ? "slow" : "good", { delay: performance.now() - sent });
+  if (!found.same) await change();
+}
+
+/** The fallback: asks while there is no socket, and whenever the printed instant of the opening has come. */
+async function look() {
   const left = Date.parse(hall.dataset.opens) - (now() ?? 0);
+  const due = left <= 0 && hall.dataset.stage === "before";
+  if (!online || due) {
+    try {
+      await ask();
+      attempt = 0;
+    } catch {
+      attempt += 1;
+      if (!online) connection("lost", { attempt });
+    }
+  }
   const lively = ["closing", "releasing", "opened"].includes(hall.dataset.stage) || left < 60_000;
   setTimeout(look, (attempt ? Math.min(1000 * 2 ** attempt, 15_000) : lively ? LIVELY : CALM) * (0.9 + Math.random() / 5));
 }
+
+const live = connect();
+live.onState(({ state, delay }) => {
+  online = state === "online" || state === "slow";
+  if (online) connection(state === "slow" ? "slow" : "good", { delay });
+});
+live.channel(hall.dataset.channel, {
+  state: ({ version }) => String(version) === hall.dataset.version || change().catch(() => {}),
+  news: () => change().catch(() => {}),
+  refused: () => live.close(), // asking goes on
+});
 
 function offerVoice() {
   const button = speak();

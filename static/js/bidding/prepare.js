@@ -3,12 +3,12 @@
  * Amounts and files never leave this module unencrypted. Source: spec sealing §4–§6, §11.
  */
 import { capitals, fen } from "../ui/money.js";
-import { findKey, makeKey } from "../identity/vault.js";
+import { makeKey } from "../identity/vault.js";
 import { post as postPlain } from "../identity/bytes.js";
-import { sign } from "../identity/sign.js";
 import * as seal from "../seal/index.js";
 import { pageData, post, save, sentence, submissionOf, upload } from "./calls.js";
-import { lock, recoveryCode } from "./lockbox.js";
+import { companySigner, usableKeys } from "./company.js";
+import { lock, recoveryCode, unlock } from "./lockbox.js";
 import { verifyProof } from "./proof.js";
 
 const kit = pageData();
@@ -64,14 +64,8 @@ async function checkPolicy() {
   return found;
 }
 
-async function usableKeys() {
-  const usable = [];
-  for (const key of kit.keys) if (key.kind === "passkey" || (await findKey(key.kid))) usable.push(key);
-  return usable;
-}
-
 async function checkKey() {
-  const usable = await usableKeys();
+  const usable = await usableKeys(kit);
   $("key-check").replaceChildren(light(usable.length ? "g" : "y", usable.length ? words.key_ok : words.key_missing));
   $("make-key").hidden = usable.length > 0;
   return usable;
@@ -92,16 +86,34 @@ $("make-key").addEventListener("click", async (event) => {
   }
 });
 
-const signer = async (kind, body) =>
-  sign({
-    rp_id: kit.rp_id,
-    keys: await usableKeys(),
-    challenge: seal.b64(await seal.challenge(kind, body)),
-    message: seal.b64(seal.message(kind, body)),
-  });
+const signer = companySigner(kit);
+
+// ---------- the bid that this one replaces ----------
+const lotNow = () => form.elements.namedItem("lot").value;
+const older = () => kit.replaces[lotNow()] ?? "";
+
+function drawReplacing() {
+  const lost = form.elements.namedItem("old_lost").checked;
+  $("replacing").hidden = older() === "";
+  $("replacing").querySelector("[data-old]").textContent = older();
+  $("old-key").hidden = lost;
+  $("old-lost").hidden = !lost;
+}
+
+/** The older bid's key signs that it makes room; the company signs where that key is lost. */
+async function replacing() {
+  const bid = older();
+  if (!bid) return undefined;
+  if (form.elements.namedItem("old_lost").checked) return { bid, sign: signer, lostBy: kit.bidder.uscc };
+  const [file] = form.elements.namedItem("old_sbkey").files;
+  if (!file) throw refuse("old_key_missing");
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const key = seal.jcs.decode(await unlock(bytes, form.elements.namedItem("old_passphrase").value, "bid-secret"));
+  if (key.bid !== bid) throw refuse("wrong_bid");
+  return { bid, sign: await seal.seedSigner(seal.unb64(key.bk, 32)) };
+}
 
 // ---------- what was typed and chosen ----------
-const lotNow = () => form.elements.namedItem("lot").value;
 
 function openingItems() {
   const amount = fen(form.elements.namedItem("price").value);
@@ -117,7 +129,7 @@ function openingItems() {
   return items;
 }
 
-const fileInputs = () => [...form.querySelectorAll("input[type=file]")];
+const fileInputs = () => [...form.querySelectorAll("input[type=file][data-part]")];
 
 function contents() {
   const found = { price: { opening: openingItems() } };
@@ -208,7 +220,8 @@ function allowSubmit() {
 form.addEventListener("input", (event) => {
   if (event.target.closest("#key-file")) return;
   unseal();
-  if (event.target.type === "file") drawJobs();
+  if (event.target.dataset.part) drawJobs();
+  drawReplacing();
   if (event.target.name === "lot") {
     const price = form.elements.namedItem("price");
     price.dataset.ceiling = kit.lots[lotNow()].ceiling;
@@ -226,12 +239,13 @@ form.addEventListener("submit", async (event) => {
     policy ??= await checkPolicy();
     if ((await checkKey()).length === 0) throw refuse("no_key");
     const parts = contents();
+    const older = await replacing();
     drawJobs();
     stepTo(3);
     const lot = lotNow();
     const made = await seal.sealParts({
       policy: policy.policy, policyDigest: policy.digest, lot, bidder: kit.bidder, parts, signer,
-      replaces: kit.replaces[lot] ?? "",
+      replacing: older,
       onProgress: ({ part, done, total }) => drawPart(part, total ? done / total : 1, words.sealing),
     });
     sealed = { ...made, lot };
@@ -256,22 +270,11 @@ form.addEventListener("submit", async (event) => {
 });
 
 // ---------- the bidder's own key ----------
-async function keyFile() {
-  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey("pkcs8", sealed.bidKey.privateKey));
-  return {
-    v: 1, tender: kit.tender, lot: sealed.lot, bid: seal.hex(sealed.bid), policy: seal.hex(policy.digest),
-    bk: seal.b64(pkcs8.slice(-32)),
-    parts: sealed.parts.map(({ part, root, secret, lock: own }) => ({
-      part, root: seal.hex(root), secret: seal.b64(secret), lock: seal.b64(own),
-    })),
-  };
-}
-
 $("save-key").addEventListener("click", async () => {
   const [one, two] = ["passphrase", "passphrase2"].map((name) => form.elements.namedItem(name));
   try {
     if (one.value !== two.value) throw refuse("passphrases_differ");
-    const file = await lock(seal.jcs.encode(await keyFile()), one.value, "bid-secret");
+    const file = await lock(seal.jcs.encode(await seal.keyFileOf(sealed, sealed.lot)), one.value, "bid-secret");
     save(`${seal.hex(sealed.bid)}.sbkey`, file);
     keyKept = true;
     $("trouble").hidden = true;
@@ -329,6 +332,15 @@ $("pause").addEventListener("click", () => {
   $("progress-line").textContent = release ? words.paused : words.uploading;
 });
 
+/** Cards beside the seal may have a word to send with the bid; whatever becomes of it, the bid goes on. */
+async function beforeComplete(bid) {
+  const waits = [];
+  const detail = { bid, tender: kit.tender, files: fileInputs().flatMap(({ files }) => [...files]), wait: (promise) => waits.push(promise) };
+  document.dispatchEvent(new CustomEvent("sr:bid-uploaded", { detail }));
+  const late = new Promise((resolve) => { setTimeout(resolve, 8000); });
+  await Promise.race([Promise.allSettled(waits), late]);
+}
+
 async function send() {
   const bid = seal.hex(sealed.bid);
   const base = `/api/v1/bids/${bid}`;
@@ -350,6 +362,7 @@ async function send() {
     await upload({ base: `${base}`, part, blob, headerBytes, blocks: blockHashes.length, missing, onProgress, onRetry, held });
     drawPart(part, 1, words.uploaded);
   }
+  await beforeComplete(bid);
   await post(`${base}/complete`, {});
   finished = true;
   $("progress-line").textContent = words.done;
@@ -380,6 +393,7 @@ addEventListener("beforeunload", (event) => {
 });
 
 drawJobs();
+drawReplacing();
 checkKey();
 try {
   policy = await checkPolicy();

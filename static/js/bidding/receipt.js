@@ -5,6 +5,7 @@
 import { ask } from "../ui/dialog.js";
 import * as seal from "../seal/index.js";
 import { download, get, pageData, post, sentence } from "./calls.js";
+import { companySigner } from "./company.js";
 import { secretOfCode, unlock } from "./lockbox.js";
 import { verifyProof } from "./proof.js";
 
@@ -111,24 +112,13 @@ async function rehearse(form) {
   said.textContent = "";
 }
 
-/** A key of 32 raw bytes, as WebCrypto reads one: PKCS#8 around the seed. */
-const importBidKey = (seed) => {
-  const head = Uint8Array.from([0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20]);
-  const pkcs8 = new Uint8Array(48);
-  pkcs8.set(head);
-  pkcs8.set(seed, 16);
-  return crypto.subtle.importKey("pkcs8", pkcs8, { name: "Ed25519" }, true, ["sign"]);
-};
-
 async function withdraw(form) {
-  const key = await keyFile(form);
-  if (!(await ask(words.sure, words.yes, words.no))) return;
-  const privateKey = await importBidKey(seal.unb64(key.bk, 32));
-  const jwk = await crypto.subtle.exportKey("jwk", privateKey);
-  const publicRaw = seal.unb64(`${jwk.x.replaceAll("-", "+").replaceAll("_", "/")}=`, 32);
-  const body = { bid: kit.bid, commit_leaf: kit.commit_leaf };
-  const sig = await seal.ed25519Signer(privateKey, publicRaw)("bid-withdraw", body);
-  await post(`${kit.base}/withdraw`, { body, sig });
+  const lost = form.elements.namedItem("lost").checked;
+  const key = lost ? null : await keyFile(form);
+  if (!(await ask(lost ? words.sure_lost : words.sure, words.yes, words.no))) return;
+  const body = seal.withdrawal(kit.bid, kit.commit_leaf, lost ? kit.uscc : "");
+  const signer = lost ? companySigner(kit) : await seal.seedSigner(seal.unb64(key.bk, 32));
+  await post(`${kit.base}/withdraw`, { body, sig: await signer("bid-withdraw", body) });
   location.reload();
 }
 

@@ -1,4 +1,4 @@
-/* Adding a signing key: a passkey, or a key made in this browser. */
+/* Adding a signing key: a passkey, a key made in this browser, or the public half of one made elsewhere. */
 import { fromBase64, post, tell, toBase64Url } from "./bytes.js";
 import { makeKey } from "./vault.js";
 
@@ -32,6 +32,13 @@ async function addBrowserKey(form, name) {
   await key.keep(kid);
 }
 
+/** A key whose private half was made, and stays, elsewhere. */
+async function addOutsideKey(form, name) {
+  await post(form.dataset.browserUrl, { name, spki: form.elements.namedItem("spki").value.replaceAll(/\s/g, "") });
+}
+
+const ADDERS = { passkey: addPasskey, browser: addBrowserKey, outside: addOutsideKey };
+
 for (const form of document.querySelectorAll("[data-key-form]")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -39,7 +46,7 @@ for (const form of document.querySelectorAll("[data-key-form]")) {
     trouble.hidden = true;
     const name = form.elements.namedItem("name").value.trim();
     try {
-      await (event.submitter && event.submitter.value === "browser" ? addBrowserKey : addPasskey)(form, name);
+      await (ADDERS[event.submitter?.value] ?? addPasskey)(form, name);
       window.location.reload();
     } catch (error) {
       if (error.problem && error.problem.code === "step_up_needed") window.location.assign(form.dataset.stepUp);

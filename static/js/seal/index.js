@@ -5,8 +5,9 @@
  */
 import { bundlePieces, describe, requireManifest } from "./bundle.js";
 import { headerHash, prepare, sealPayload } from "./container.js";
-import { b64, hex, random } from "./octets.js";
+import { b64, concat, hex, random } from "./octets.js";
 import { freshBidKey } from "./signatures.js";
+import { replacement } from "./signoff.js";
 
 export { bundlePieces, describe, paddedSize, readBundle, requireManifest } from "./bundle.js";
 export {
@@ -17,7 +18,10 @@ export { hasPostQuantum, requirePostQuantum, suiteNamed } from "./hpke.js";
 export * as jcs from "./jcs.js";
 export { SealError, b64, hex, unb64, unhex } from "./octets.js";
 export { fingerprint, policyDigest, requireSoundPolicy } from "./policy.js";
-export { challenge, ed25519Signer, freshBidKey, kidOf, message, passkeySigner, verify } from "./signatures.js";
+export {
+  challenge, ed25519Signer, freshBidKey, kidOf, message, passkeySigner, seedSigner, verify,
+} from "./signatures.js";
+export { replacement, withdrawal } from "./signoff.js";
 
 /**
  * What a bidder puts into one part.
@@ -39,16 +43,18 @@ export { challenge, ed25519Signer, freshBidKey, kidOf, message, passkeySigner, v
  * @param {{name: string, uscc: string}} terms.bidder
  * @param {Record<string, PartContent>} terms.parts by part name, for example `price` and `tech`.
  * @param {import("./signatures.js").Signer} terms.signer the company's certificate or passkey.
- * @param {string} [terms.replaces] hex id of the bid that this one replaces.
+ * @param {{bid: string, sign: import("./signatures.js").Signer, lostBy?: string}} [terms.replacing] the bid that this
+ *   one replaces and the signer of its key; with `lostBy`, a credit code, that organisation's signer for a lost key.
  * @param {boolean} [terms.ownLock]
  * @param {(progress: {part: string, done: number, total: number}) => void} [terms.onProgress] in plaintext bytes.
- * @returns {Promise<{bid: Uint8Array, bidKey: object, parts: SealedPart[], commit: {body: object, sig: object}}>}
+ * @returns {Promise<{bid: Uint8Array, bidKey: object, parts: SealedPart[], 
+ *   commit: {body: object, sig: object, replace?: {body: object, sig: object}}}>}
  *   `commit` is the body of the submission call, signed with `bk` (type `bid-commit`); `blocks` in it counts the
- *   header as a block too.
+ *   header as a block too. `replace` is the older bid's word that it makes room (type `bid-replace`).
  * @throws {SealError} `manifest_format` and any refusal of `prepare`.
  */
 export async function sealParts(terms) {
-  const { policy, policyDigest, lot, bidder, parts, signer, replaces = "", ownLock = false } = terms;
+  const { policy, policyDigest, lot, bidder, parts, signer, replacing, ownLock = false } = terms;
   const { onProgress = () => {} } = terms;
   const bid = random(16);
   const nonce = random(32);
@@ -72,7 +78,28 @@ export async function sealParts(terms) {
   const body = {
     v: 1, tender: policy.tender, lot, bid: hex(bid), policy: hex(policyDigest), bk: b64(bidKey.publicKey),
     parts: sealed.map(({ part, root, size, blockHashes }) => ({ part, root: hex(root), size, blocks: blockHashes.length })),
-    replaces,
+    replaces: replacing?.bid ?? "",
   };
-  return { bid, bidKey, parts: sealed, commit: { body, sig: await bidKey.sign("bid-commit", body) } };
+  const commit = { body, sig: await bidKey.sign("bid-commit", body) };
+  if (replacing) {
+    const said = await replacement(body, replacing.lostBy);
+    commit.replace = { body: said, sig: await replacing.sign("bid-replace", said) };
+  }
+  return { bid, bidKey, parts: sealed, commit };
+}
+
+/** The body of the submission call: the commit and the block hashes of every part. */
+export const submissionOf = ({ commit, parts }) => ({
+  ...commit,
+  blocks: parts.map(({ part, blockHashes }) => ({ part, hashes: b64(concat(...blockHashes)) })),
+});
+
+/** What the bidder keeps: the bid's key and every part's secret, as `sealbid seal` writes it before locking. */
+export async function keyFileOf({ bidKey, commit, parts }, lot) {
+  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey("pkcs8", bidKey.privateKey));
+  const { tender, bid, policy } = commit.body;
+  return {
+    v: 1, tender, lot, bid, policy, bk: b64(pkcs8.slice(-32)),
+    parts: parts.map(({ part, root, secret, lock }) => ({ part, root: hex(root), secret: b64(secret), lock: b64(lock) })),
+  };
 }

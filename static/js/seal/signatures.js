@@ -51,6 +51,15 @@ export function ed25519Signer(privateKey, publicRaw) {
   });
 }
 
+const PKCS8_ED25519 = Uint8Array.from([0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20]);
+
+/** The signer of a key that was kept as its 32-byte seed, as `.sbkey` files keep `bk`. @returns {Promise<Signer>} */
+export async function seedSigner(seed) {
+  const key = await crypto.subtle.importKey("pkcs8", concat(PKCS8_ED25519, seed), { name: "Ed25519" }, true, ["sign"]);
+  const { x } = await crypto.subtle.exportKey("jwk", key);
+  return ed25519Signer(key, unb64(`${x.replaceAll("-", "+").replaceAll("_", "/")}=`, 32));
+}
+
 /**
  * A signer that asks for a passkey once per document.
  * @param {{rpId: string, credentialId: Uint8Array, spki: Uint8Array}} passkey

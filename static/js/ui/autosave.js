@@ -1,5 +1,6 @@
 // Drafts: <form data-sr-autosave="<url>"> is posted as form data every 10 s while it differs, and when a field is left.
-// The answer is JSON {version}; 409 or 412 means that someone else was faster. The form's data-version travels as If-Match.
+// The answer is JSON {version}; 409 or 412 means that someone else was faster. The version travels as If-Match from
+// data-version, or in a hidden field of that name.
 const EVERY = 10_000;
 
 function keep(form) {
@@ -33,6 +34,13 @@ function keep(form) {
       const { version } = await answer.json();
       if (version !== undefined) form.dataset.version = version;
       saved = text;
+      const shown = form.elements.namedItem("version"); // a form that is sent as a whole names the version it saw
+      if (shown && version !== undefined) {
+        const moved = new URLSearchParams(text);
+        shown.value = version;
+        moved.set("version", version);
+        saved = moved.toString();
+      }
       const clock = document.querySelector("time[data-sr-clock]")?.textContent.slice(-8) ?? "";
       tell("saved", clock);
       form.dispatchEvent(new CustomEvent("sr:saved", { bubbles: true }));
@@ -43,9 +51,20 @@ function keep(form) {
     }
   }
 
-  setInterval(save, EVERY);
-  form.addEventListener("focusout", save);
-  form.addEventListener("submit", () => {
+  let saving = Promise.resolve();
+  const begin = () => {
+    if (!busy) saving = save();
+  };
+  setInterval(begin, EVERY);
+  form.addEventListener("focusout", begin);
+  form.addEventListener("submit", (event) => {
+    if (busy) {
+      // The press that left the field began a save: send the form after it, with the version it gave.
+      const { submitter } = event;
+      event.preventDefault();
+      saving.then(() => form.requestSubmit(submitter));
+      return;
+    }
     stopped = true;
   });
   addEventListener("beforeunload", (event) => {

@@ -51,6 +51,7 @@ function draw(element) {
   element.dataset.calm ??= word?.textContent ?? "";
   const left = Date.parse(element.dataset.srCountdown) - at;
   element.toggleAttribute("data-long", left >= 86400000); // days and a clock want smaller digits
+  element.toggleAttribute("data-hours", left >= 3600000 && left < 86400000);
   const parts = split(left);
   let state = "calm";
   if (lost || at === null) state = "lost";

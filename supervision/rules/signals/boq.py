@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -58,8 +59,14 @@ Bill = Mapping[str, Item]
 
 def is_free(item: Item) -> bool:
     """Whether a bidder could choose the price."""
-    text = item.name.casefold()
-    return not item.fixed and item.price > 0 and not any(word in text for word in FIXED_WORDS)
+    return not item.fixed and item.price > 0 and not _fixed_by_name(item.name)
+
+
+@lru_cache(maxsize=1 << 16)
+def _fixed_by_name(name: str) -> bool:
+    """Bills repeat the names of their lines from bidder to bidder and from night to night."""
+    text = name.casefold()
+    return any(word in text for word in FIXED_WORDS)
 
 
 def comparable(one: Bill, other: Bill, given: Bill) -> list[tuple[Item, Item]]:
@@ -132,11 +139,12 @@ def item_traces(bills: Mapping[str, Bill], given: Bill, totals: Mapping[str, int
         totals: firm → bid price in fen.
     """
     found: list[Indicator] = []
+    errors = {firm: errors_of(bill, given) for firm, bill in bills.items()}
     for one, other in combinations(sorted(bills), 2):
         pairs = comparable(bills[one], bills[other], given)
         found += _equal_prices(one, other, pairs)
         found += _fixed_ratio(one, other, pairs)
-        found += _same_errors(one, other, bills, given)
+        found += _same_errors(one, other, errors)
         found += _close_totals(one, other, pairs, totals)
     return found + _unbalanced(bills)
 
@@ -172,7 +180,7 @@ def _equal_prices(one: str, other: str, pairs: Sequence[tuple[Item, Item]]) -> l
 
 def _fixed_ratio(one: str, other: str, pairs: Sequence[tuple[Item, Item]]) -> list[Indicator]:
     """Q-03: one bill is the other times a constant on at least 60 % of at least twenty free items."""
-    if len(pairs) < ITEMS_LEAST:
+    if len(pairs) < ITEMS_LEAST or not _may_be_scaled(pairs):
         return []
     ratios = sorted(Fraction(b.price) / Fraction(a.price) for a, b in pairs)
     best, factor = 0, Fraction(1)
@@ -190,6 +198,17 @@ def _fixed_ratio(one: str, other: str, pairs: Sequence[tuple[Item, Item]]) -> li
     return [Indicator("Q-03", Light.RED, Kind.ITEMS, (one, other), facts)]
 
 
+def _may_be_scaled(pairs: Sequence[tuple[Item, Item]]) -> bool:
+    """False where even a window a little too wide, in quick arithmetic, holds too few ratios; the exact count decides."""
+    ratios = sorted(float(b.price) / float(a.price) for a, b in pairs)
+    least = math.ceil(RATIO_SHARE * len(ratios))
+    wide = float(2 * RATIO_NEAR)
+    return any(
+        ratios[n + least - 1] - ratios[n] <= wide + 1e-9 * ratios[n + least - 1]
+        for n in range(len(ratios) - least + 1)
+    )
+
+
 def errors_of(bill: Bill, given: Bill) -> dict[str, str]:
     """Lines whose amount is not quantity times price, or whose quantity is not the tender's; code → what it says."""
     found = {}
@@ -203,10 +222,10 @@ def errors_of(bill: Bill, given: Bill) -> dict[str, str]:
     return found
 
 
-def _same_errors(one: str, other: str, bills: Mapping[str, Bill], given: Bill) -> list[Indicator]:
+def _same_errors(one: str, other: str, errors: Mapping[str, Mapping[str, str]]) -> list[Indicator]:
     """Q-05: at least three identical errors of arithmetic or quantity that no third bid shares."""
-    mine, theirs = errors_of(bills[one], given), errors_of(bills[other], given)
-    rest = [errors_of(bill, given) for firm, bill in bills.items() if firm not in (one, other)]
+    mine, theirs = errors[one], errors[other]
+    rest = [said for firm, said in errors.items() if firm not in (one, other)]
     same = [
         code
         for code, said in sorted(mine.items())

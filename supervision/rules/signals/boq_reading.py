@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 
 from supervision.rules.signals.boq import Item
 from supervision.rules.signals.documents import BYTES_MOST, Unreadable, open_archive
+from supervision.rules.signals.traces_values import hardware
 
 ROWS_MOST = 50_000
 SHEETS_MOST = 60
@@ -60,6 +62,73 @@ def _sheets(name: str, data: bytes) -> Iterator[Sequence[Sequence[object]]]:
         except UnicodeDecodeError:
             text = data.decode("gb18030", "replace")
         yield [row for _, row in zip(range(ROWS_MOST), csv.reader(io.StringIO(text)), strict=False)]
+
+
+STAMPS = {
+    "lock": ("加密锁号", "加密锁序列号", "软件锁号", "锁号", "计价软件锁号", "加密狗号"),
+    "machine": ("机器码", "机器特征码", "硬件特征码", "计算机标识"),
+    "mac": ("mac地址", "网卡地址", "网卡mac", "mac"),
+    "disk": ("硬盘序列号", "硬盘号", "硬盘id"),
+    "board": ("主板序列号", "主板号", "主板id"),
+    "cpu": ("cpu序列号", "cpuid", "cpu号"),
+    "file": ("文件创建标识码", "文件标识码", "创建标识码", "文件标识"),
+}
+"""What cost programs write about themselves into the files they export."""
+HEAD_ROWS = 40
+
+
+def stamps_of(name: str, data: bytes) -> dict[str, frozenset[str]]:
+    """Lock, machine and file marks that the cost program left at the head of a bill or in an exchange file.
+
+    A cell such as ``加密锁号：9A3F…`` or a cell ``加密锁号`` with the value beside it; in XML an attribute or element
+    of that name. Placeholders say nothing.
+
+    Raises:
+        Unreadable: too large, or no workbook although it looks like one.
+
+    Source: rules §5.2 (D-01, D-02, D-03, D-05: BOQ file header).
+    """
+    found: dict[str, set[str]] = {}
+    if data.lstrip()[:5] in (b"<?xml", b"\xef\xbb\xbf<?"):
+        pairs = _xml_pairs(data)
+    else:
+        pairs = (
+            pair for rows in _sheets(name, data) for row in rows[:HEAD_ROWS] for pair in _cell_pairs(row)
+        )
+    for key, value in pairs:
+        for kind, names in STAMPS.items():
+            if key in names and (cleaned := hardware("file_id" if kind == "file" else kind, value)):
+                found.setdefault(kind, set()).add(cleaned)
+    return {kind: frozenset(values) for kind, values in found.items()}
+
+
+def _plain_key(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).replace(" ", "").casefold()
+
+
+def _cell_pairs(row: Sequence[object]) -> Iterator[tuple[str, str]]:
+    cells = [str(cell or "").strip() for cell in row]
+    for place, cell in enumerate(cells):
+        key, mark, value = unicodedata.normalize("NFKC", cell).partition(":")
+        if mark and value.strip():
+            yield _plain_key(key), value.strip()
+        elif place + 1 < len(cells) and cells[place + 1]:
+            yield _plain_key(key), cells[place + 1]
+
+
+_ATTRIBUTE = re.compile(r"""([\w\u4e00-\u9fff]{2,20})\s*=\s*["']([^"'<>]{1,120})["']""")
+_ELEMENT = re.compile(r"<([\w\u4e00-\u9fff]{2,20})>([^<]{1,120})</")
+
+
+def _xml_pairs(data: bytes) -> Iterator[tuple[str, str]]:
+    """Names and values of attributes and leaf elements at the head of an exchange file; nothing is resolved."""
+    if len(data) > BYTES_MOST:
+        raise Unreadable("too large")
+    head = data[: 2**20]
+    text = head.decode("gb18030" if b"gb" in head[:80].lower() else "utf-8-sig", "replace")
+    for pattern in (_ATTRIBUTE, _ELEMENT):
+        for key, value in pattern.findall(text):
+            yield _plain_key(key), value.strip()
 
 
 def items_of(rows: Iterable[Sequence[object]]) -> Iterator[Item]:

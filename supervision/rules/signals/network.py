@@ -5,19 +5,21 @@ Source: detection §1 (6), §5 (network family); rules §5.2 H-01, EX-18.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from supervision.rules.signals.nulls import permuted_firms
+from supervision.rules.signals.nulls import dealer, permuted_firms
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 H01_JACCARD_MIN, H01_LIFT_MIN, H01_JOINT_MIN = 0.5, 3.0, 10
+CLOSURE_PIECE = 8192
 PRIOR_PAIR = 20.0
 """Tenders added to the union of a pair: two firms that met twice in two tenders are no ring yet."""
 PRIOR_PAST = 10.0
@@ -149,18 +151,32 @@ def pairs(of: Presence, met: Meetings) -> Pairs:
 def closure(a: Ints, b: Ints, weight: Floats, firms: int, *, neighbours: int = 30) -> Floats:
     """For each pair the best third firm: max over c of min(weight(a, c), weight(b, c)), shape (p,).
 
-    Only the ``neighbours`` strongest partners of each firm are asked.
+    Only the ``neighbours`` strongest partners of each firm are asked, so it takes p · neighbours² comparisons, in pieces.
     """
-    partners: list[dict[int, float]] = [{} for _ in range(firms)]
-    for i in np.argsort(-weight, kind="stable").tolist():
-        x, y, w = int(a[i]), int(b[i]), float(weight[i])
-        for one, other in ((x, y), (y, x)):
-            if len(partners[one]) < neighbours:
-                partners[one][other] = w
+    strongest = np.argsort(-weight, kind="stable")
+    one = np.concatenate((a[strongest], b[strongest]))
+    other = np.concatenate((b[strongest], a[strongest]))
+    by_firm = np.argsort(one, kind="stable")  # strongest partner first within each firm …
+    half = by_firm % max(len(a), 1)
+    by_firm = by_firm[np.lexsort((half, one[by_firm]))]  # … whichever side of the pair it stood on
+    begin = np.searchsorted(one[by_firm], np.arange(firms + 1))
+    partner = other[by_firm]
+    tie = np.concatenate((weight[strongest], weight[strongest]))[by_firm]
+    degree = np.minimum(np.diff(begin), neighbours)
     found = np.zeros(len(a))
-    for i, (x, y) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
-        few, many = sorted((partners[x], partners[y]), key=len)
-        found[i] = max((min(w, many[c]) for c, w in few.items() if c in many), default=0.0)
+    for start in range(0, len(a), CLOSURE_PIECE):
+        at = slice(start, start + CLOSURE_PIECE)
+        wide = np.arange(int(max(degree[a[at]].max(initial=0), degree[b[at]].max(initial=0))))
+        sides = []
+        for firm in (a[at], b[at]):
+            inside = wide < degree[firm][:, None]
+            place = np.where(inside, begin[firm][:, None] + wide, 0)
+            sides.append((np.where(inside, partner[place], -1), np.where(inside, tie[place], 0.0)))
+        (mine, my_tie), (theirs, their_tie) = sides
+        for column in wide.tolist():
+            same = (mine[:, column, None] == theirs) & (mine[:, column, None] >= 0)
+            both = np.where(same, np.minimum(my_tie[:, column, None], their_tie), 0.0)
+            np.maximum(found[at], both.max(axis=1, initial=0.0), out=found[at])
     return found
 
 
@@ -173,23 +189,33 @@ class Chance:
     p: Floats
 
 
-def chance(of: Presence, found: Pairs, stratum: Ints, rng: Generator, *, permutations: int = 199) -> Chance:
-    """Permute bidders inside category and year, and count again.
+def chance(
+    of: Presence,
+    found: Pairs,
+    stratum: Ints,
+    rng: Generator,
+    *,
+    permutations: int = 199,
+    tell: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Chance:
+    """Permute bidders inside category and year, and count again: permutations × Σ n(n − 1)/2 meetings.
 
     Args:
-        stratum: category and year of each tender, shape (m,).
+        stratum: category and year of each tender, shape (m,). tell: hears how many permutations of how many are done.
 
     Returns:
         One-sided p = (1 + permutations with as many meetings or more) ÷ (1 + permutations), per pair.
     """
     width = max(of.n_firms, 1)
     keys = found.a * width + found.b
+    place = _places(keys, width)
     at_least = np.ones(len(keys))
     total, squares = np.zeros(len(keys)), np.zeros(len(keys))
-    own = stratum[of.tender]
-    for _ in range(permutations):
+    own = dealer(stratum[of.tender])
+    for done in range(permutations):
+        tell("pairs", done, permutations)
         dealt = permuted_firms(of.firm, of.tender, own, rng)
-        again = _joint(of, dealt, keys, width)
+        again = _joint(of, dealt, place, len(keys), width)
         at_least += again >= found.joint
         total += again
         squares += again * again
@@ -198,15 +224,33 @@ def chance(of: Presence, found: Pairs, stratum: Ints, rng: Generator, *, permuta
     return Chance(mean, spread, at_least / (permutations + 1))
 
 
-def _joint(of: Presence, dealt: Ints, keys: Ints, width: int) -> Floats:
-    key = np.unique(of.tender * width + dealt)
+TABLE_MOST = 4_000_000
+"""Up to so many pairs of firms there could be, a pair is found in a table of all of them; beyond, by searching."""
+
+
+def _places(keys: Ints, width: int) -> Callable[[Ints], Ints]:
+    """Where pairs stand among these; ``len(keys)`` for a pair that is not among them."""
+    if width * width <= TABLE_MOST:
+        table = np.full(width * width, len(keys), dtype=np.int64)
+        table[keys] = np.arange(len(keys))
+        return lambda seen: table[seen]
+
+    def search(seen: Ints) -> Ints:
+        place = np.searchsorted(keys, seen)
+        inside = place < len(keys)
+        inside[inside] = keys[place[inside]] == seen[inside]
+        return np.where(inside, place, len(keys))
+
+    return search
+
+
+def _joint(of: Presence, dealt: Ints, place: Callable[[Ints], Ints], count: int, width: int) -> Floats:
+    key = np.sort(of.tender * width + dealt)
+    key = key[np.diff(key, prepend=-1) > 0]
     again = Presence(key // width, key % width, np.zeros(len(key), np.bool_), of.n_firms, of.n_tenders)
     met = meetings(again)
     seen = again.firm[met.first] * width + again.firm[met.second]
-    place = np.searchsorted(keys, seen)
-    inside = place < len(keys)
-    inside[inside] = keys[place[inside]] == seen[inside]
-    return np.bincount(place[inside], minlength=len(keys)).astype(np.float64)
+    return np.bincount(place(seen), minlength=count + 1)[:count].astype(np.float64)
 
 
 def earlier(group: Ints, at: Ints) -> Ints:

@@ -119,35 +119,56 @@ def _simulated(kind: Callable[[int, int, Generator], Floats], n: int, rng: Gener
     return Shape(np.sort(whole), np.sort(window), least)
 
 
-def permuted_firms(firm: Ints, tender: Ints, stratum: Ints, rng: Generator, *, tries: int = 12) -> Ints:
+@dataclass(frozen=True)
+class Dealer:
+    """The bids of each stratum side by side, the same for every deal. Arrays of shape (b,).
+
+    Attributes:
+        order: bids by stratum. home: their strata. start, size: where the stratum of each begins and how many it has.
+        place: where each bid stands in ``order``.
+    """
+
+    order: Ints
+    home: Ints
+    start: Ints
+    size: Ints
+    place: Ints
+
+
+def dealer(stratum: Ints) -> Dealer:
+    """Lay bids out for dealing; ``stratum`` of each bid, shape (b,)."""
+    order = np.argsort(stratum, kind="stable")
+    home = stratum[order]
+    start = np.searchsorted(home, home, side="left")
+    place = np.empty(len(stratum), dtype=np.int64)
+    place[order] = np.arange(len(stratum))
+    return Dealer(order, home, start, np.searchsorted(home, home, side="right") - start, place)
+
+
+def permuted_firms(firm: Ints, tender: Ints, of: Dealer, rng: Generator, *, tries: int = 12) -> Ints:
     """Deal the bids of each stratum (category and year) to its tenders anew.
 
     Every firm keeps its number of bids in the stratum and every tender its number of bids; a firm dealt twice to one
     tender is dealt again, ``tries`` times, after which the few that remain meet nobody new.
 
     Args:
-        firm, tender, stratum: of each bid, shape (b,); ``stratum`` is constant within a tender.
+        firm, tender: of each bid, shape (b,). of: their strata (category and year), constant within a tender.
 
     Returns:
         The firm of each bid after the deal, shape (b,).
     """
-    by_stratum = np.argsort(stratum, kind="stable")
-    home = stratum[by_stratum]
     dealt = firm.copy()
-    dealt[by_stratum] = firm[by_stratum[np.lexsort((rng.random(len(firm)), home))]]
+    dealt[of.order] = firm[of.order[np.lexsort((rng.random(len(firm)), of.home))]]
     wide = int(firm.max(initial=0)) + 1
-    start = np.searchsorted(home, home, side="left")
-    size = np.searchsorted(home, home, side="right") - start
-    place = np.empty(len(firm), dtype=np.int64)
-    place[by_stratum] = np.arange(len(firm))
     for _ in range(tries):
         key = tender * wide + dealt
         order = np.argsort(key, kind="stable")
-        twice = order[1:][key[order][1:] == key[order][:-1]]
+        key = key[order]
+        twice = order[1:][key[1:] == key[:-1]]
         if not len(twice):
             break
         for bid in twice.tolist():
-            at = place[bid]
-            other = by_stratum[start[at] + int(rng.integers(size[at]))]
+            at = of.place[bid]
+            other = of.order[of.start[at] + int(rng.integers(of.size[at]))]
             dealt[bid], dealt[other] = dealt[other], dealt[bid]
     return dealt

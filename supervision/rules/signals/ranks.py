@@ -9,6 +9,9 @@ Source: detection §1 (2), §5 (dispersion: rank within category and n).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,35 +28,45 @@ def codes(*columns: NDArray[np.generic] | list[str]) -> Ints:
     return found.astype(np.int64)
 
 
-def ranks(values: Floats, stratum: Ints) -> tuple[Floats, Floats, Ints]:
-    """Of every value in its stratum: how many are lower, how many are equal (itself included), how many there are.
-
-    NaN has no rank and counts for nobody: its three are NaN, NaN and the size of its stratum. Shapes as ``values``.
+@dataclass(frozen=True)
+class _Sorted:
+    """Known values in the order of their strata and sizes: where each stood, its stratum, how many of the stratum are lower,
+    how many are equal (itself included). Whole numbers of 32 bits: this is where memory is shortest.
     """
-    below, equal = np.full(len(values), np.nan), np.full(len(values), np.nan)
-    known = np.flatnonzero(~np.isnan(values))
-    size = np.bincount(stratum[known], minlength=int(stratum.max(initial=-1)) + 1)
-    if len(known):
-        order = known[np.lexsort((values[known], stratum[known]))]
-        v, s = values[order], stratum[order]
-        new_stratum = np.r_[True, s[1:] != s[:-1]]
-        new_value = new_stratum | np.r_[True, v[1:] != v[:-1]]
-        first_of_stratum = np.maximum.accumulate(np.where(new_stratum, np.arange(len(v)), 0))
-        first_of_value = np.maximum.accumulate(np.where(new_value, np.arange(len(v)), 0))
-        runs = np.flatnonzero(new_value)
-        lengths = np.diff(np.r_[runs, len(v)])
-        below[order] = first_of_value - first_of_stratum
-        equal[order] = np.repeat(lengths, lengths)
-    return below, equal, size[stratum].astype(np.int64)
+
+    order: Ints
+    stratum: NDArray[np.integer[Any]]
+    below: NDArray[np.int32]
+    equal: NDArray[np.int32]
+    size: Ints
 
 
-def share_below(values: Floats, stratum: Ints) -> Floats:
+def _sorted(values: Floats, stratum: NDArray[np.integer[Any]]) -> _Sorted:
+    size = np.bincount(stratum[~np.isnan(values)], minlength=int(stratum.max(initial=-1)) + 1)
+    order = np.lexsort((values, stratum))  # NaN stands last in its stratum
+    s = stratum[order]
+    v = values[order]
+    known = ~np.isnan(v)
+    if not known.all():
+        order, s, v = order[known], s[known], v[known]
+    new = np.ones(len(v), dtype=np.bool_)
+    new[1:] = (v[1:] != v[:-1]) | (s[1:] != s[:-1])
+    del v, known
+    runs = np.flatnonzero(new).astype(np.int32)
+    lengths = np.diff(runs, append=np.int32(len(s)))
+    begins = (np.cumsum(size) - size).astype(np.int32)
+    return _Sorted(order, s, np.repeat(runs, lengths) - begins[s], np.repeat(lengths, lengths), size)
+
+
+def share_below(values: Floats, stratum: NDArray[np.integer[Any]]) -> Floats:
     """Rank in the stratum between 0 and 1, equal values sharing their middle; 0.5 where the value is NaN."""
-    below, equal, size = ranks(values, stratum)
-    return np.where(np.isnan(values), 0.5, (below + equal / 2) / np.maximum(size, 1))
+    of = _sorted(values, stratum)
+    found = np.full(len(values), 0.5)
+    found[of.order] = (of.below + of.equal / 2) / np.maximum(of.size, 1)[of.stratum]
+    return found
 
 
-def exchangeable_p(values: Floats, stratum: Ints, *, high: bool) -> Floats:
+def exchangeable_p(values: Floats, stratum: NDArray[np.integer[Any]], *, high: bool) -> Floats:
     """P(a tender of its stratum is at least this extreme), when the tenders of a stratum are exchangeable.
 
     P(p ≤ α) ≤ α for every α, whatever the distribution of the bids; equality up to 1 ÷ size of the stratum. Small strata
@@ -62,6 +75,39 @@ def exchangeable_p(values: Floats, stratum: Ints, *, high: bool) -> Floats:
     Args:
         high: whether high values are the suspicious ones.
     """
-    below, equal, size = ranks(values, stratum)
-    rank = size - below if high else below + equal
-    return np.asarray(rank / np.maximum(size, 1))
+    return np.asarray(rank_p(values, stratum, high=high))
+
+
+@dataclass(frozen=True)
+class RankP:
+    """p-values of ``exchangeable_p`` kept as whole ranks, half as large: rank ÷ known tenders of the stratum, when asked.
+
+    Attributes:
+        rank: 0 where the value is unknown, shape (m,). stratum: shape (m,). size: known tenders of each stratum.
+    """
+
+    rank: NDArray[np.int32]
+    stratum: NDArray[np.integer[Any]]
+    size: Ints
+
+    def __len__(self) -> int:
+        return len(self.rank)
+
+    def __getitem__(self, at: Any) -> Any:
+        """The p-values at a place, or at an array of places; NaN where the value is unknown."""
+        rank = self.rank[at]
+        found = rank / np.maximum(self.size[self.stratum[at]], 1)
+        return np.where(rank == 0, np.nan, found) if np.ndim(rank) else float(found if rank else np.nan)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[np.arange(len(self.rank))], dtype=dtype)
+
+
+def rank_p(values: Floats, stratum: NDArray[np.integer[Any]], *, high: bool) -> RankP:
+    """The p-values of ``exchangeable_p``, kept small."""
+    of = _sorted(values, stratum)
+    if not len(of.order):
+        return RankP(np.broadcast_to(np.int32(0), (len(values),)), stratum, of.size)
+    rank = np.zeros(len(values), dtype=np.int32)
+    rank[of.order] = of.size[of.stratum] - of.below if high else of.below + of.equal
+    return RankP(rank, stratum, of.size)

@@ -47,19 +47,19 @@ def grams(text: str) -> frozenset[int]:
 
 def jaccard(one: frozenset[int], other: frozenset[int]) -> Fraction:
     """Common share of two sets: 0 when both are empty."""
-    union = len(one | other)
-    return Fraction(len(one & other), union) if union else Fraction(0)
+    common = len(one & other)
+    union = len(one) + len(other) - common
+    return Fraction(common, union) if union else Fraction(0)
 
 
 @dataclass(frozen=True)
 class Similar:
-    """How alike two bids are once the tender's own text is gone, and a passage to show."""
+    """How alike two bids are once the tender's own text is gone: share of common five-grams, and those themselves."""
 
     one: str
     other: str
     share: Fraction
-    common: int
-    passage: str = ""
+    common: frozenset[int]
 
 
 def similarities(texts: Mapping[str, str], given: Iterable[str]) -> list[Similar]:
@@ -71,16 +71,16 @@ def similarities(texts: Mapping[str, str], given: Iterable[str]) -> list[Similar
 
     A bid whose own text is too short is left out. Source: rules §5.2 T-01.
     """
+    if len(texts) < 2:
+        return []
     known = frozenset().union(*map(grams, given)) if given else frozenset()
     own = {firm: found - known for firm, text in sorted(texts.items()) if len(found := grams(text)) > 0}
     own = {firm: found for firm, found in own.items() if len(found) >= LEAST_GRAMS}
     made = []
     for one, other in combinations(sorted(own), 2):
         common = own[one] & own[other]
-        passage = (
-            longest_passage(texts[one], common) if jaccard(own[one], own[other]) >= Fraction(1, 5) else ""
-        )
-        made.append(Similar(one, other, jaccard(own[one], own[other]), len(common), passage))
+        union = len(own[one]) + len(own[other]) - len(common)
+        made.append(Similar(one, other, Fraction(len(common), union), common))
     return made
 
 
@@ -132,12 +132,16 @@ def text_traces(texts: Mapping[str, str], given: Iterable[str]) -> list[Indicato
     everybody = len(pairs) >= 3 and sum(pair.share >= NEAR for pair in pairs) * 2 > len(pairs)
     found = []
     for number, pair in enumerate(pairs):
-        facts = {"share": decimal_text(pair.share), "common": pair.common, "passage": pair.passage}
+        outside = scores is not None and scores[number] > ROBUST and pair.share - middle >= APART
+        if not outside and pair.share < NEAR:
+            continue
+        passage = longest_passage(texts[pair.one], pair.common) if pair.share >= Fraction(1, 5) else ""
+        facts = {"share": decimal_text(pair.share), "common": len(pair.common), "passage": passage}
         firms = (pair.one, pair.other)
         if pair.share >= NEAR:
             light = Light.YELLOW if everybody else Light.ORANGE
             found.append(Indicator("T-01", light, Kind.TEXT, firms, facts))
-        if scores is not None and scores[number] > ROBUST and pair.share - middle >= APART:
+        if scores is not None and outside:
             more = facts | {"z": decimal_text(scores[number], 1), "pairs": len(pairs)}
             null = "the other pairs of this lot"
             found.append(Indicator("T-02", Light.ORANGE, Kind.TEXT, firms, more, null=null))
@@ -146,7 +150,7 @@ def text_traces(texts: Mapping[str, str], given: Iterable[str]) -> list[Indicato
 
 def words(text: str) -> frozenset[int]:
     """Two-character words of Han runs and whole Latin words and numbers, as 32-bit sums."""
-    return frozenset(map(_sum, _words(text)))
+    return frozenset(map(_sum, set(_words(text))))
 
 
 def _sum(word: str) -> int:
@@ -206,9 +210,10 @@ def shared_errors(
     for one, other in combinations(own, 2):
         rest = [found_ for firm, found_ in own.items() if firm not in (one, other)]
         shared = (own[one] & own[other]).difference(*rest)
-        phrases = [
-            p for p in rare_phrases(texts[one], shared) if p in set(rare_phrases(texts[other], shared))
-        ]
+        if not shared:
+            continue
+        theirs = set(rare_phrases(texts[other], shared))
+        phrases = [p for p in rare_phrases(texts[one], shared) if p in theirs]
         if len(phrases) >= RARE_LEAST:
             facts = {"phrases": phrases[:20], "count": len(phrases), "reference": len(corpus)}
             found.append(Indicator("T-03", Light.RED, Kind.TEXT, (one, other), facts))

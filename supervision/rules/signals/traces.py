@@ -47,7 +47,8 @@ class Trail:
     Attributes:
         hardware: ``machine``, ``mac``, ``disk``, ``board``, ``cpu`` → hash.
         marks: ``lock`` (cost software), ``certificate``, ``file`` (creation identifiers, several) → hashes.
-        address, network: of the submission; ``other_addresses``: of downloads and of key deliveries.
+        address, network: of the submission; ``other_addresses``: of downloads, questions and key deliveries.
+        documents: whole files as the sealing client saw them, those of the tender itself left out.
         contacts: ``phone``, ``email``, ``agent`` → hashes; ``staff``: key staff.
     """
 
@@ -59,6 +60,7 @@ class Trail:
     address: str = ""
     network: str = ""
     other_addresses: frozenset[str] = frozenset()
+    documents: frozenset[str] = frozenset()
     contacts: Mapping[str, frozenset[str]] = field(default_factory=dict)
     staff: frozenset[str] = frozenset()
     guarantees: tuple[Guarantee, ...] = ()
@@ -93,6 +95,7 @@ def device_traces(trails: Sequence[Trail]) -> list[Indicator]:
     """D-01 one machine, D-02 parts of one, D-03 one cost-software lock, D-04 one certificate, D-05 one file, D-08 one browser.
 
     A network card alone is yellow, because adapters can be virtual; disk or board are orange; the whole machine is red.
+    A whole file in two bids is orange: it may be a maker's data sheet.
     """
     found = [
         Indicator("D-01", Light.RED, Kind.DEVICE, firms, {"part": "machine", "hash": value})
@@ -106,6 +109,8 @@ def device_traces(trails: Sequence[Trail]) -> list[Indicator]:
     for code, mark in (("D-03", "lock"), ("D-04", "certificate"), ("D-05", "file")):
         for value, firms in _marked(trails, mark):
             found.append(Indicator(code, Light.RED, Kind.DEVICE, firms, {"part": mark, "hash": value}))
+    for value, firms in _shared((t.firm, value) for t in trails for value in sorted(t.documents)):
+        found.append(Indicator("D-05", Light.ORANGE, Kind.DEVICE, firms, {"part": "document", "hash": value}))
     for value, firms in _shared((t.firm, t.browser) for t in trails):
         found.append(Indicator("D-08", Light.ORANGE, Kind.DEVICE, firms, {"part": "browser", "hash": value}))
     return found

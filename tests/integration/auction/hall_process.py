@@ -1,13 +1,15 @@
 """A hall of its own process, killed by the race test: takes offers from lines of its standard input.
 
 Started as ``python hall_process.py FOLDER URL NAME``; the first line of its input is the offset of its clock in
-seconds. Every other line is JSON ``{"take": id}`` or
-``{"offer": id, "plate", "amount" (fen), "key"}``; every answer is a line of JSON with the key.
+seconds. Every other line is JSON ``{"take": id}`` or ``{"offers": [[id, plate, amount in fen, key], …]}``; every answer
+is a line of JSON with the key.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import queue
 import sys
 import threading
 from datetime import timedelta
@@ -57,12 +59,19 @@ def main() -> None:
     platform = platform_at(folder, url, offset)
     core = HallCore(platform, name=name, following=follow_now)
     core.start()
-    lock = threading.Lock()
+    said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    say = said.put
 
-    def say(found: dict[str, Any]) -> None:
-        with lock:
-            sys.stdout.write(json.dumps(found) + "\n")
+    def speak() -> None:
+        while True:
+            lines = [said.get()]
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    lines.append(said.get_nowait())
+            sys.stdout.write("".join(json.dumps(one) + "\n" for one in lines))
             sys.stdout.flush()
+
+    threading.Thread(target=speak, daemon=True).start()
 
     for line in sys.stdin:
         told = json.loads(line)
@@ -71,13 +80,15 @@ def main() -> None:
             say({"taken": told["take"]})
             continue
 
-        def ack(answer: Any, key: str = told["key"]) -> None:
-            if isinstance(answer, Refusal):
-                say({"key": key, "refused": answer.code})
-            else:
-                say({"key": key, "receipt": answer["receipt"]})
+        for auction_id, plate, amount, key in told["offers"]:
 
-        core.offer(UUID(told["offer"]), told["plate"], Money(told["amount"]), told["key"], ack=ack)
+            def ack(answer: Any, key: str = key) -> None:
+                if isinstance(answer, Refusal):
+                    say({"key": key, "refused": answer.code})
+                else:
+                    say({"key": key, "receipt": answer["receipt"]})
+
+            core.offer(UUID(auction_id), plate, Money(amount), key, ack=ack)
     core.stop()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -44,23 +45,26 @@ class Sale(Deal):
     holders: list[Person] = field(default_factory=list)
     start: str = "1000000"
     wait: timedelta = timedelta(days=28)
+    project: UUID | None = None
 
     def _draft(self) -> None:
         house, now = self.house, self.house.clock.now()
         self.closes_at = (now + self.wait).replace(second=0, microsecond=0)
         with house.begin(self.actor(self.buyer)) as work:
-            project = trading.register_project(
-                work,
-                name="电脑采购",
-                category="goods",
-                region="310000",
-                funds="财政",
-                approval_no="采〔2026〕1号",
-                budget=Money.from_yuan("9000000"),
+            project = self.project or (
+                trading.register_project(
+                    work,
+                    name="电脑采购",
+                    category="goods",
+                    region="310000",
+                    funds="财政",
+                    approval_no="采〔2026〕1号",
+                    budget=Money.from_yuan("9000000"),
+                ).id
             )
             tender = trading.draft_tender(
                 work,
-                project.id,
+                project,
                 Draft(
                     title="台式电脑采购",
                     summary="电脑",
@@ -97,6 +101,14 @@ class Sale(Deal):
         return default_terms(
             self.format, starts_at=self.closes_at, start=Money.from_yuan(self.start), **self.printed
         )
+
+    def next(self, **changes: Any) -> Sale:
+        """Another sale of the same buyer in the same house; a house has its standing custodians once."""
+        other = copy(self)
+        for name, value in changes.items():
+            setattr(other, name, value)
+        other._draft()
+        return other
 
     def set_terms(self) -> None:
         with self.house.begin(self.actor(self.buyer)) as work:

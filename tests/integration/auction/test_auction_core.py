@@ -18,6 +18,7 @@ from bidding.hall_core import journal, rooms
 from bidding.hall_core.draft import replayed
 from bidding.models_auction import AuctionEvent, AuctionHead, AuctionStage
 from bidding.rules.auction import Stage, engine, events
+from bidding.rules.auction.terms import Outage
 from bidding.rules.auction.values import money_text
 from kernel.errors import NotNow
 from kernel.money import Money
@@ -243,6 +244,32 @@ def test_a_long_storage_trouble_is_an_outage_and_nobody_pays_for_it(hall: Hall, 
     sale.house.clock.tick(SECOND)
     hall.core.turn()
     assert hall.offer(a, 900000)["price"] == "900000.00"
+
+
+def test_an_outage_that_begins_and_ends_in_one_batch_is_published_too(house: House) -> None:
+    sale = Sale(house, printed={"outage": Outage(resume_notice_minutes=0, remaining_seconds_min=60)})
+    sale.publish()
+    sale.bidders(3)
+    followed: list[Any] = []
+    hall = Hall(sale, following=lambda _platform, auction: followed.append(auction)).start()
+    hall.offer(plates(sale)[0], 950000)
+    hall.core._aside.submit(lambda: None).result()
+    followed.clear()
+    rounds = iter(range(8))
+
+    def gone(_connection: Any) -> None:
+        if next(rounds, None) is not None:
+            sale.house.clock.tick(SECOND)
+            raise OperationalError("insert", {}, Exception("server closed the connection"))
+
+    hall.core._fault = gone
+    hall.send(plates(sale)[1], 940000)
+    hall.core.turn()
+    hall.core.stop()
+
+    assert followed == [hall.id]
+    kinds = [line.kind for line in stored(sale)]
+    assert kinds[kinds.index("pause") :][:2] == ["pause", "resume"]
 
 
 def test_a_new_owner_goes_on_where_the_journal_ends(hall: Hall, sale: Sale) -> None:

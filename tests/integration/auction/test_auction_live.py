@@ -15,6 +15,7 @@ from bidding.hall_core.registry import install
 from bidding.rules.auction import Format
 from kernel.clock import GuardedClock
 from kernel.errors import NotFound
+from kernel.live.door import Telling
 from kernel.rights import ANONYMOUS, Role
 from tests.integration.auction.sale import Hall, Sale, plates
 from tests.support.house import START, House
@@ -22,23 +23,28 @@ from tests.support.house import START, House
 SECOND = timedelta(seconds=1)
 
 
-class Ears:
+class Ears(Telling):
     """A live server that only listens: every audience has a listener."""
 
     bus = None
 
     def __init__(self, told: dict[str, int]) -> None:
         self.told, self.news, self.own = told, [], []  # type: ignore[var-annotated]
+        self.numbers: dict[str, list[int]] = {}
 
     def tell(self, channel: str, *, version: int, news: Any, audience: str = "") -> None:
         self.news.append((audience, version, dict(news)))
 
     def tell_one(self, channel: str, seat_key: str, *, news: Any, version: int = 0) -> None:
         self.own.append((seat_key, dict(news)))
+        self.numbers.setdefault(seat_key, []).append(version)
+
+    def deliver(self, room: str, event: str, data: Any) -> None:
+        raise AssertionError("everything is told by name")
 
 
-def listening(sale: Sale) -> tuple[Hall, Ears, LiveOutlet]:
-    """A running hall with listeners of every audience."""
+def listening(sale: Sale, *, start: bool = True) -> tuple[Hall, Ears, LiveOutlet]:
+    """A hall with listeners of every audience, running unless told otherwise."""
     sale.bidders(3)
     hall = Hall(sale)
     outlet = LiveOutlet(sale.house.platform, hall.core.clock)
@@ -46,7 +52,8 @@ def listening(sale: Sale) -> tuple[Hall, Ears, LiveOutlet]:
     ears = Ears({f"auction:{hall.id}#{audience}": 0 for audience in auction_live.AUDIENCES})
     sale.house.platform.live = ears
     install(sale.house.platform, hall.core)
-    hall.start()
+    if start:
+        hall.start()
     ears.news.clear()
     return hall, ears, outlet
 
@@ -190,3 +197,21 @@ def test_machine_doors_take_an_offer_and_show_the_own_side(sale: Sale, house: Ho
     assert client.post(f"{url}/offers", json=body, headers=stranger).json["code"] == "auction_no_seat"
     with house.read() as session:
         assert queries.auction_page(session, auction_id).tender == sale.code
+
+
+def test_private_news_are_numbered_for_their_owner_alone_and_a_join_tells_the_number(sale: Sale) -> None:
+    hall, ears, outlet = listening(sale)
+    one, two, _ = plates(sale)
+    for plate in plates(sale):
+        outlet.joined(hall.id, plate)
+    first = outlet.own_version(hall.id, one)
+
+    hall.offer(one, 900_000)
+    hall.offer(two, 890_000)
+    hall.offer(one, 880_000)
+
+    told = ears.numbers[one]
+    assert told == list(range(first + 1, first + 1 + len(told))), "without a gap, whatever others were told"
+    assert outlet.own_version(hall.id, one) == told[-1]
+    outlet.forget(hall.id)
+    assert outlet.own_version(hall.id, one) != told[-1], "another owner counts anew"

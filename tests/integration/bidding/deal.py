@@ -21,7 +21,7 @@ from kernel.identity.models import Organization, Person
 from kernel.ledger import sequencer
 from kernel.money import Money
 from kernel.rights import Actor, Role
-from sealbid import agent, bundle, container, jcs, records, signatures, tlog
+from sealbid import agent, bundle, container, jcs, records, signatures, signoff, tlog
 from sealbid.octets import b64
 from sealbid.policy import Policy, sign_custodian_key
 from sealbid.suites import suite_named
@@ -71,6 +71,7 @@ class Deal:
     buyer: Person = field(init=False)
     custodians: list[Person] = field(init=False)
     seeds: dict[int, bytes] = field(init=False, default_factory=dict)
+    keys: dict[str, Ed25519PrivateKey] = field(init=False, default_factory=dict)
     tender_id: UUID = field(init=False)
     code: str = field(init=False)
     closes_at: datetime = field(init=False)
@@ -267,6 +268,14 @@ class Deal:
             "sig": signatures.sign("bid-commit", body, bk).to_json(),
             "blocks": blocks,
         }
+        if replaces:
+            older = self.keys[replaces]
+            submission["replace"] = signoff.signed(
+                signoff.REPLACE,
+                signoff.replacement(body),
+                lambda kind, said: signatures.sign(kind, said, older).to_json(),
+            )
+        self.keys[bid.hex()] = bk
         return SealedBid(bidder, bid.hex(), bk, submission, containers, secrets)
 
     def upload(self, bid: SealedBid, client: FlaskClient) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from bidding.models import Bid
+from bidding.actions import delivery
+from bidding.models import Bid, BidBlock
 from bidding.rules.states import BidState
+from kernel.errors import NotValid
 from kernel.ledger import sequencer
 from kernel.rights import Role
 from sealbid import jcs, receipts, signatures, tlog
@@ -224,6 +227,29 @@ def test_wrong_blocks_are_refused_and_named(deal: Deal, house: House) -> None:
     assert code_of(client.put(f"{base}/2-2", data=chunk)) == (422, "block_range")
     assert code_of(client.put(f"{base}/0-1", data=b"\0" * (10 << 20))) == (413, "group_too_large")
     assert client.put(f"{base}/0-1", data=header + chunk).status_code == 200
+
+
+def test_parcels_of_several_parts_arrive_together_or_not_at_all(deal: Deal, house: House) -> None:
+    bid = deal.seal()
+    client, actor = house.client(bid.bidder), house.actor(bid.bidder)
+    client.post(deal.url("bids"), json=bid.submission)
+    good = [delivery.Parcel(bid.code, part, 0, bid.blocks(part)) for part in ("price", "tech")]
+    wrong = replace(good[1], data=[bytes(len(block)) for block in good[1].data])
+    everything = sum(len(parcel.data) for parcel in good)
+
+    with pytest.raises(NotValid) as no:
+        delivery.put_parcels(house.platform, actor, [good[0], wrong])
+    assert no.value.code == "block_hash"
+    with house.platform.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(BidBlock)) == 0
+
+    left = delivery.put_parcels(house.platform, actor, good)
+    again = delivery.put_parcels(house.platform, actor, good)
+    assert client.post(f"/api/v1/bids/{bid.code}/complete", json={}).status_code == 200
+    done = delivery.put_parcels(house.platform, actor, good)
+
+    assert left == [everything - len(good[0].data), 0]
+    assert again == done == [0, 0]
 
 
 def test_another_organisations_bid_does_not_exist(deal: Deal, house: House) -> None:

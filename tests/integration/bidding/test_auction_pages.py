@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bidding.auction_forms import defaults, formats_for, read_terms, sections, shown
+from bidding.auction_forms import defaults, formats_for, item_rows, read_terms, sections, shown
 from bidding.auction_rehearsal import Played, _plates
 from bidding.auction_words import rule_rows
 from bidding.models_auction import AuctionSeat
-from bidding.rules.auction import Format, engine
+from bidding.rules.auction import Format, engine, soundness
 from bidding.rules.auction.terms import Direction, LimitMode, RankShown, Step, Terms
 from bidding.views.auction_rehearsal import PRACTISED, practice_terms
 from kernel.errors import NotValid
+from kernel.i18n import catalogue
 from kernel.ledger import sequencer
 from kernel.money import Money
 from kernel.rights import Role
@@ -196,15 +200,73 @@ def test_terms_are_entered_in_the_draft_and_closed_afterwards(house: House) -> N
     )
 
 
-@pytest.mark.parametrize("kind", [*formats_for(Direction.UP), *formats_for(Direction.DOWN)])
-def test_the_form_of_every_format_gives_back_its_own_terms(kind: Format) -> None:
-    terms = defaults(kind, Money.from_yuan("1000000"), START)
+def typed_of(terms: Terms) -> dict[str, str]:
+    """What the form posts when nobody changes anything."""
     plain = terms.to_plain()
     typed = {one.name: shown(plain, one) for _key, _heading, fields in sections(terms) for one in fields}
+    rows = item_rows(terms) if terms.items else []
+    return typed | {f"items-{n}-{part}": text for n, row in enumerate(rows) for part, text in row.items()}
+
+
+@pytest.mark.parametrize(
+    ("direction", "kind"), [(way, kind) for way in Direction for kind in formats_for(way)]
+)
+def test_the_form_of_every_format_gives_back_its_own_terms(direction: Direction, kind: Format) -> None:
+    terms = defaults(kind, Money.from_yuan("1000000"), START, direction)
+    typed = typed_of(terms)
 
     again = Terms.from_plain(read_terms(terms, typed))
 
     assert again == terms
+
+
+def test_every_format_can_be_printed() -> None:
+    assert {kind for way in Direction for kind in formats_for(way)} == set(Format)
+
+
+def test_a_fixed_end_prints_no_extension_and_leaves_room_for_a_hidden_tail() -> None:
+    terms = defaults(Format.BLIND_REVERSE, Money.from_yuan("1000000"), START)
+    typed = typed_of(terms) | {"extension-mode": "none", "tail_seconds_max": "120"}
+
+    made = Terms.from_plain(read_terms(terms, typed))
+
+    assert made.extension is None
+    assert made.tail_seconds_max == 120
+    assert typed_of(made)["extension-mode"] == "none"
+
+
+def test_weighted_items_are_read_by_row_and_each_bad_field_is_named() -> None:
+    terms = defaults(Format.WEIGHTED, Money.from_yuan("1000000"), START, Direction.UP)
+    row = {"name": "交付天数", "weight": "10", "norm": "linear", "worst": "90", "best": "30", "higher": ""}
+    typed = typed_of(terms) | {f"items-2-{part}": text for part, text in row.items()}
+    good = Terms.from_plain(read_terms(terms, typed | {"items-0-weight": "60"}))
+
+    with pytest.raises(NotValid) as no:
+        read_terms(terms, typed | {"items-0-weight": "sixty", "items-1-name": ""})
+    with pytest.raises(NotValid) as sum_:
+        Terms.from_plain(read_terms(terms, typed))
+
+    assert [(one.name, one.weight) for one in good.items] == [
+        ("price", Decimal(60)),
+        ("plan", Decimal(30)),
+        ("交付天数", Decimal(10)),
+    ]
+    assert set(no.value.details["problems"]) == {"items-0-weight", "items-1-name"}  # type: ignore[call-overload]
+    assert sum_.value.code == "auction_terms_invalid"
+
+
+def test_every_rule_that_terms_may_break_is_said_in_chinese() -> None:
+    source = Path(soundness.__file__).read_text()
+    said = {
+        one.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_require" and len(node.args) == 3
+        for one in ast.walk(node.args[2])
+        if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    }
+
+    assert len(said) > 30
+    assert [one for one in sorted(said) if f"word.{one}" not in catalogue("zh-CN")] == []
 
 
 def test_a_field_that_does_not_read_is_named() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bidding.actions.submission import block_key
+from bidding.actions.delivery import block_key
 from bidding.models import Bid, BidderSecret, CustodianAck, OpenedPart, Release
 from bidding.rules.states import BidState, OpeningState
 from kernel import timekeeper

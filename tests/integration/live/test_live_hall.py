@@ -285,3 +285,41 @@ def test_private_news_reach_every_window_of_one_participant_and_nobody_else(
     assert rival.quiet()
     for browser in (*windows, rival):
         browser.close()
+
+
+def test_a_client_that_says_what_private_news_it_has_hears_what_got_lost(
+    house: House, open_hall: LeanLive
+) -> None:
+    cookie = cookie_of(house, Role.BIDDER)
+    browser, rival = Browser(port(open_hall), cookie), Browser(port(open_hall), cookie_of(house, Role.BIDDER))
+    for one in (browser, rival):
+        one.join(NAME)
+    key = browser.do(NAME, "offer", price=1)["by"]
+    live.tell_one(house.platform, NAME, key, news={"won": True}, version=3)
+    browser.until(lambda: bool(browser.told("own")))
+
+    assert browser.ask("sync", {"own": {NAME: 2}})["behind_own"] == {NAME: 3}
+    assert "behind_own" not in browser.ask("sync", {"own": {NAME: 3}})
+    assert "behind_own" not in rival.ask("sync", {"own": {NAME: 0}}), (
+        "another's news are nobody else's business"
+    )
+    for one in (browser, rival):
+        one.close()
+    eventually(lambda: not open_hall.told_own)
+
+
+def test_a_client_that_says_what_it_has_seen_hears_what_got_lost(house: House, open_hall: LeanLive) -> None:
+    browser = Browser(port(open_hall), cookie_of(house, Role.BIDDER))
+    browser.join(NAME)
+    sale.add(price=1)
+    browser.until(lambda: bool(browser.told("news")))
+
+    lost = browser.ask("sync", {"seen": {NAME: 0, "sale:elsewhere": 0}})
+    whole = browser.ask("sync", {"seen": {NAME: 1}})
+    odd = browser.ask("sync", {"seen": ["no", "object"]})
+
+    assert lost["behind"] == {NAME: 1}
+    assert "behind" not in whole
+    assert odd["ok"]
+    assert "behind" not in odd
+    browser.close()

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from kernel.errors import NotAllowed, NotValid
+from kernel.ledger import trust
 from kernel.ledger.audit import audit_log
 from kernel.ledger.models import FactRow
+from kernel.money import Money
 from kernel.promises import Breach, Promise
+from sealbid.verify import verify_evidence
+from simulation import deal as moves
 from supervision import actions, watch
+from supervision.evidence import export_evidence
 from supervision.rules.lights import Colour
 from trading.models import Tender
 
@@ -62,6 +68,39 @@ def test_a_look_at_the_numbers_needs_a_purpose_and_leaves_a_line(city: Any) -> N
     with city.world.begin(city.world.supervisors[0]) as work:
         counts = actions.read_counts(work, deal.tender_id, "再次检查")
     assert (counts.complete, counts.arriving, counts.withdrawn) == (4, 0, 0)
+
+
+def test_a_bid_replaced_without_its_key_is_counted_and_named_after_the_opening(
+    city: Any, tmp_path: Path
+) -> None:
+    deal = city.tender("bids_in")
+    client, world = supervisor(city), city.world
+    (code, bidder), (other, rival) = list(deal.bids.items())[:2]
+    newer = moves.Offer(lot=1, price=Money.from_yuan("59000000"))
+    moves.submit(
+        world, deal, bidder, moves.seal_offer(world, deal, bidder, newer, replaces=code, key_lost=True)
+    )
+    moves.bid(world, deal, rival, newer, replaces=other)
+    base = f"/supervision/tenders/{deal.code}"
+
+    before = client.get(base).text
+    counted = client.post(f"{base}/counts", data={"purpose": "例行检查"}).text
+    for step in (city._closed, city._opened):
+        step(deal, 4)
+        world.sequence()
+    after = supervisor(city).get(base).text
+
+    assert "未凭自身密钥" not in before
+    assert "其中未凭自身密钥" in counted
+    assert code[:12] not in counted
+    assert "未凭自身密钥退出的投标" in after
+    assert code[:12] in after
+    assert other[:12] not in after
+    path, lines = tmp_path / "evidence.zip", list[str]()
+    path.write_bytes(export_evidence(city.house.platform, deal.tender_id))
+    assert verify_evidence(path, trust.trust_text(city.house.settings), lines.append) == 0, lines
+    assert sum("OLD KEY LOST" in line for line in lines) == 1
+    assert sum("replaced by" in line and "by its own key" in line for line in lines) == 1
 
 
 def test_a_bidder_may_neither_count_nor_order(city: Any) -> None:

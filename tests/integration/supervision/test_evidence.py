@@ -47,9 +47,10 @@ def test_no_confidential_page_leaves_with_the_package(awarded: Any, tmp_path: Pa
         private = [json.loads(package.read(name))["private"] for name in names if name.startswith("private/")]
     assert not [name for name in names if ".tech." in name]
     assert len([one for one in private if "shares" in one]) == 3, "shares of the price part only"
-    assert all(set(one) in ({"shares"}, {"lot", "member", "scores"}) for one in private), (
-        "and locked score sheets"
+    assert all(set(one) in ({"shares"}, {"lot", "member", "scores"}, {"order"}) for one in private), (
+        "and locked score sheets, and orders of drawn places"
     )
+    assert all(place.isdigit() for one in private for place in one.get("order", ())), "places, no names"
     assert "award.json" in names
 
 

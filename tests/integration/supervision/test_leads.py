@@ -20,7 +20,7 @@ from simulation import cartel
 from simulation import deal as moves
 from simulation.deal import Deal
 from supervision.actions import leads, leads_export, leads_handling, leads_traces
-from supervision.leads_models import Lead, LeadAnswer, LeadState, SubmissionTrace
+from supervision.leads_models import Lead, LeadAnswer, LeadState
 from supervision.leads_promises import PROMISES
 from trading.models import Tender
 
@@ -368,44 +368,6 @@ def test_machines_import_through_the_api(city: Any) -> None:
         .status_code
         == 403
     )
-
-
-def test_a_submission_leaves_hashes_and_a_device_only_with_consent(city: Any) -> None:
-    """The listener runs inside the request that completes a bid; here the request is made around it."""
-    world, app = city.world, city.house.app
-    deal = city.tender("published")
-    one, other = world.bidders[0], world.bidders[1]
-    with world.begin(one) as work:
-        leads_traces.set_consent(work, given=True)
-    for rival in (one, other):
-        sealed = moves.seal_offer(world, deal, rival, moves.Offer(lot=1, price=CEILING))
-        with app.test_request_context(
-            environ_base={"REMOTE_ADDR": "8.8.8.8"}, headers={"Cookie": f"{leads_traces.DEVICE_COOKIE}=m"}
-        ):
-            moves.submit(world, deal, rival, sealed)
-
-    with city.house.read() as session:
-        rows = {row.org_id: row for row in session.scalars(sa.select(SubmissionTrace))}
-    assert rows[one.org_id].address == rows[other.org_id].address != ""
-    assert len(rows[one.org_id].address) == 64
-    assert rows[one.org_id].device != ""
-    assert rows[other.org_id].device == ""
-    with world.begin(one) as work:
-        leads_traces.set_consent(work, given=False)
-        assert not leads_traces.consents(work.session, one.person_id)
-
-
-def test_consent_is_chosen_on_a_page_and_sets_a_mark_of_the_browser(city: Any) -> None:
-    client = bidder(city, city.world.bidders[0])
-
-    assert "允许在本浏览器使用" in client.get("/traces").text
-    assert client.post("/traces", data={"choice": "allow"}).status_code == 303
-    assert client.get_cookie(leads_traces.DEVICE_COOKIE) is not None
-    assert "您已同意" in client.get("/traces").text
-    client.post("/traces", data={"choice": "refuse"})
-    assert client.get_cookie(leads_traces.DEVICE_COOKIE) is None
-    assert supervisor(city).post("/traces", data={"choice": "allow"}).status_code == 403
-    assert city.house.client().get("/traces").status_code == 200
 
 
 def test_promises_of_leads_hold_and_notice_sabotage(city: Any) -> None:

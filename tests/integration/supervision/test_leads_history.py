@@ -9,9 +9,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import numpy as np
 import pytest
 
-from supervision.actions.leads_history import Statistics, findings, poisson_tail, steady_firms
+from supervision.actions.leads_history import Statistics, findings, steady_firms
 from supervision.analysis.nightly import analyse
 from supervision.analysis.shapes import History
+from supervision.rules.signals.tails import poisson_tail
 
 RING = ("F00", "F01", "F02", "F03")
 
@@ -66,10 +67,10 @@ def company(found: Statistics) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_ring_without_any_trace_is_found_by_its_history_within_nine_months(seed: int) -> None:
-    pairs = company(a_city(seed, 270, rigged=True))
+def test_a_ring_without_any_trace_is_found_by_its_history_within_three_months(seed: int) -> None:
+    pairs = company(a_city(seed, 90, rigged=True))
 
-    assert len(pairs) >= 4
+    assert len(pairs) >= 1
     assert all(set(pair) <= set(RING) for pair in pairs)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.integration.trading.city import City
+from trading.models import Tender
 
 
 def test_changing_the_language_keeps_the_search(house: Any) -> None:
@@ -29,3 +30,56 @@ def test_a_sale_by_auction_is_drafted_and_waits_for_the_rules_of_its_lots(city: 
     assert "An auction decides" in terms
     assert "Points for the price" not in terms
     assert buyer.post(f"/desk/tenders/{code}/terms", data={"method": "comprehensive"}).status_code == 404
+
+
+def test_a_comparison_is_drafted_with_terms_of_price_alone(city: City) -> None:
+    buyer = city.house.client(city.buyer)
+    page = f"/desk/projects/{city.project(category='goods').id}/tenders/new"
+    form = {"title": "办公家具比价采购", "regime": "SM", "procedure": "comparison", "category": "goods"}
+    foreign = buyer.post(page, data=form | {"regime": "GP"})
+    made = buyer.post(page, data=form)
+    assert foreign.status_code == 422
+    assert made.status_code == 303
+    desk = f"/desk/tenders/{made.location.split('/')[-2]}"
+    shown = buyer.get(f"{desk}/terms?lang=en").text
+    assert "The price alone decides" in shown
+    assert "Seats of the panel" not in shown
+    terms = {"min_bids": "2", "ties": "buyer", "floor": "1,000.00", "period_days_max": "30"}
+    assert buyer.post(f"{desk}/terms", data=terms | {"ties": "friend"}).status_code == 422
+    assert buyer.post(f"{desk}/terms", data=terms).location == f"{desk}/dates"
+    again = buyer.get(f"{desk}/terms?lang=en").text
+    assert 'value="1000.00"' in again
+    assert 'value="buyer" selected' in again
+
+
+def test_a_draft_saves_itself_and_says_when_somebody_else_was_faster(city: City) -> None:
+    house, browser = city.house, city.house.client(city.buyer)
+    tender = city.draft("自动保存工程")
+    desk, quietly = f"/desk/tenders/{tender.code}", {"Accept": "application/json"}
+    basics = {
+        "title": "自动保存工程（二期）",
+        "regime": "TM",
+        "category": "works",
+        "region": "望岭县",
+        "place": "东湖",
+        "summary": "提标改造",
+        "qualification": "一级",
+        "contact_name": "王工",
+        "contact_phone": "0990-1",
+        "version": str(tender.version),
+    }
+
+    page = browser.get(f"{desk}/basics").text
+    assert f'data-sr-autosave="{desk}/basics"' in page
+    assert "data-sr-autosave-line" in page
+    saved = browser.post(f"{desk}/basics", data=basics, headers=quietly)
+    assert saved.json == {"version": tender.version + 1}
+    with house.read() as session:
+        assert session.get_one(Tender, tender.id).title == "自动保存工程（二期）"
+    late = browser.post(f"{desk}/basics", data=basics | {"title": "别人的标题"}, headers=quietly)
+    assert (late.status_code, late.json["code"]) == (412, "draft_changed")
+    broken = basics | {"version": str(tender.version + 1), "summary": ""}
+    no = browser.post(f"{desk}/basics", data=broken, headers=quietly)
+    assert (no.status_code, no.json["field"]) == (422, "summary")
+    now = basics | {"version": str(tender.version + 1)}
+    assert browser.post(f"{desk}/basics", data=now).location == f"{desk}/lots", "the button still goes on"

@@ -29,6 +29,7 @@ from bidding.rules.auction import (
     private,
     receipt_of,
     replay,
+    sight,
     snapshot,
 )
 from bidding.rules.auction import events as ev
@@ -115,8 +116,11 @@ class Life(RuleBasedStateMachine):
             assert after.standing[0][:2] <= before.standing[0][:2] or after.terms.turns is not None
         for viewer, view in self.views.items():
             self.views[viewer] = merged(view, news(before, after, viewer))
+        alone = {plate: private(before, after, plate) for plate in PLATES}
+        told_at_once = dict(sight.privates(before, after, PLATES))
+        assert told_at_once == {plate: told for plate, told in alone.items() if told is not None}
         for plate, own in self.own.items():
-            told = dict(private(before, after, plate) or {})
+            told = dict(alone[plate] or {})
             own["own"] = own["own"] + told.pop("own", [])
             own.update(told)
 

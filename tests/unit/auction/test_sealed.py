@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from bidding.rules.auction import Format, Outcome, Stage, State, apply, result
+from bidding.rules.auction import Format, Outcome, Stage, State, apply, result, sight
 from bidding.rules.auction import events as ev
 from bidding.rules.auction.terms import Direction, Item, Norm, Rounds, Sealing, TieRule
 from tests.unit.auction.kit import later, offer, over, refused, running, terms, tick, yuan
@@ -167,3 +167,16 @@ def test_f9_linear_items_are_offered_and_bounded() -> None:
 def test_f9_points_come_after_the_opening() -> None:
     state = offer(weighted((PRICE_70, PLAN_30)), "A", 100, 1)
     refused(lambda: points(state, "plan", 2, A=50), "auction_still_running")
+
+
+def test_after_the_opening_the_best_has_its_price_and_each_offer_counts_once() -> None:
+    state = shut(shut(shut(running(terms(F8)), "A", 1), "B", 2), "C", 3)
+    state = reveal(tick(state), 4000, A=90, B=70, C=None)
+
+    assert state.best is not None
+    assert (state.best.plate, state.best.amount) == (state.leader, yuan(70 if state.terms.sign > 0 else 90))
+    seen = sight.snapshot(state, sight.Public())
+    assert seen["offers"] == 3
+    assert seen["best"]["amount"] == f"{state.best.amount.minor // 100}.00"
+    said = [(one["plate"], one["amount"], one["kind"]) for one in seen["list"]]
+    assert said == [("C", None, "sealed"), ("A", "90.00", "revealed"), ("B", "70.00", "revealed")]

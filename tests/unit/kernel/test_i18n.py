@@ -86,6 +86,32 @@ def test_durations_show_their_two_largest_units(span: timedelta, zh: str, en: st
         assert i18n.duration(span) == en
 
 
+def test_months_and_weekdays_are_short() -> None:
+    with i18n.speaking("zh-CN"):
+        assert (i18n.month_text(date(2026, 11, 17)), i18n.weekday_text(date(2026, 11, 17))) == ("11月", "二")
+    with i18n.speaking("en"):
+        assert (i18n.month_text(date(2026, 11, 17)), i18n.weekday_text(date(2026, 11, 17))) == ("Nov", "Tue")
+
+
+@pytest.mark.parametrize(
+    ("yuan", "zh", "en"),
+    [
+        ("1000000000", (10**10, "亿元"), (10**8, "¥ m")),
+        ("999999999.99", (10**6, "万元"), (10**8, "¥ m")),
+        ("100000", (10**6, "万元"), (100, "¥")),
+        ("99999.99", (100, "元"), (100, "¥")),
+        ("10000000", (10**6, "万元"), (10**8, "¥ m")),
+        ("10000000000", (10**10, "亿元"), (10**11, "¥ bn")),
+        ("0", (100, "元"), (100, "¥")),
+    ],
+)
+def test_a_chart_has_one_unit_of_money(yuan: str, zh: tuple[int, str], en: tuple[int, str]) -> None:
+    with i18n.speaking("zh-CN"):
+        assert i18n.money_unit(Money.from_yuan(yuan)) == zh
+    with i18n.speaking("en"):
+        assert i18n.money_unit(Money.from_yuan(yuan)) == en
+
+
 def test_a_fingerprint_is_shortened_and_escaped() -> None:
     assert "01234567…abcdef" in i18n.hash_text("0123456789" * 5 + "abcdef")
     assert "<script>" not in i18n.hash_text("<script>alert(1)</script>")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from sealbid import container, jcs, lockbox, merkle, receipts, records, signatures
+from sealbid import container, jcs, lockbox, merkle, receipts, records, signatures, signoff
 from sealbid.agent import release_kit_json
 from sealbid.cli import main, parser
 from sealbid.cli_base import Tools
@@ -23,6 +23,7 @@ from sealbid.client import Client
 from sealbid.custodian import _purpose
 from sealbid.errors import SealError
 from sealbid.octets import b64, unb64
+from sealbid.signatures import Trust, spki
 from sealbid.tiles import bundle, tile_path
 from tests.support.evidence import (
     DEADLINE,
@@ -48,9 +49,9 @@ def world() -> TenderWorld:
     return finished_tender()
 
 
-def tools(*, yes: bool = True, now: Any = DEADLINE) -> Tools:
+def tools(*, yes: bool = True, now: Any = DEADLINE, seed: str = "cli") -> Tools:
     return Tools(
-        entropy=Entropy("cli"),
+        entropy=Entropy(seed),
         now=lambda: now,
         passphrase=lambda prompt: PASSPHRASE,
         say=print,
@@ -88,7 +89,7 @@ class Desk:
         self.opening.write_text('{"price": "9000000.00",\n "currency": "CNY"}', "utf-8")
         self.identity = pem(folder / "company.pem", "A")
 
-    def seal(self, capsys: pytest.CaptureFixture[str], *more: object) -> tuple[str, Path]:
+    def seal(self, capsys: pytest.CaptureFixture[str], *more: object, seed: str = "cli") -> tuple[str, Path]:
         attachment = self.folder / "letter.txt"
         attachment.write_text("we bid", "utf-8")
         out = self.folder / "bid"
@@ -96,6 +97,7 @@ class Desk:
             capsys, "seal", "--policy", self.policy, "--trust", self.trust, "--keys", self.keys, "--lot", "1",
             "--bidder", "Company A", "--uscc", "A", "--identity", self.identity, "--opening", self.opening,
             "--file", f"price:{attachment}", "--out", out, "--json", *more,
+            seed=seed,
         )  # fmt: skip
         assert code == 0, said
         return str(json.loads(said)["bid"]), out
@@ -188,6 +190,42 @@ def test_a_sealed_bid_rehearses_and_opens_only_with_its_own_key(
     assert run(capsys, "rehearse", out / f"{bid}.sbkey", out / "broken.sb")[0] == 1
     secret = jcs.decode(lockbox.unlock((out / f"{bid}.sbkey").read_bytes(), PASSPHRASE, "bid-secret"))
     assert unb64(secret["parts"][0]["secret"]) not in (out / f"{bid}.price.sb").read_bytes()
+
+
+def test_a_newer_bid_carries_the_word_of_the_bid_it_replaces(
+    capsys: pytest.CaptureFixture[str], desk: Desk, world: TenderWorld
+) -> None:
+    first, out = desk.seal(capsys)
+    key = out / f"{first}.sbkey"
+    by = {"bk": jcs.decode((out / f"{first}.commit.json").read_bytes())["body"]["bk"]}
+
+    plain, _ = desk.seal(capsys, seed="plain")
+    second, _ = desk.seal(capsys, "--replaces", key, seed="second")
+    third, _ = desk.seal(capsys, "--replaces-lost", first, seed="third")
+
+    def sent(bid: str) -> dict[str, Any]:
+        return dict(jcs.decode((out / f"{bid}.commit.json").read_bytes()))
+
+    def judged(bid: str) -> str:
+        body = sent(bid)["body"]
+        older = {name: body[name] for name in ("tender", "lot")} | {"bid": first, **by}
+        trust = Trust(at=DEADLINE, pinned={"A": (spki(identity("A")),)})
+        return signoff.require_replacement(sent(bid)["replace"], older=older, newer=body, trust=trust)
+
+    assert (sent(plain)["body"]["replaces"], "replace" in sent(plain)) == ("", False)
+    assert (judged(second), judged(third)) == ("", "A")
+    words = [
+        "seal", "--policy", desk.policy, "--trust", desk.trust, "--keys", desk.keys, "--bidder", "A", "--uscc",
+        "A", "--identity", desk.identity, "--opening", desk.opening, "--out", out,
+    ]  # fmt: skip
+    for more, refusal in (
+        (("--lot", "2", "--replaces", key), "wrong_bid"),
+        (("--lot", "1", "--replaces", key, "--replaces-lost", first), "usage"),
+        (("--lot", "1", "--replaces-lost", "x"), "bid_id"),
+        (("--lot", "1", "--replaces", desk.identity), "json_syntax"),
+    ):
+        code, said = run(capsys, *words, *more)
+        assert (code != 0, refusal in said) == (True, True), said
 
 
 def test_sealing_under_an_unchecked_policy_needs_a_word(

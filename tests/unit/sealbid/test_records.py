@@ -129,7 +129,8 @@ def test_all_types_of_the_specification_are_known() -> None:
     named = (
         "genesis policy notice clarification custodian-key custodian-ack bid-commit bid-complete "
         "bid-withdraw tender-close share-release bid-open draw-commit draw-result score-sheet report award "
-        "objection decision sealer-release key-change admin-action auction auction-journal tick"
+        "contract objection decision sealer-release key-change admin-action auction auction-journal slip-commit "
+        "slip-close tick"
     )
 
     assert set(named.split()) == TYPES

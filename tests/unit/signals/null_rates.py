@@ -67,7 +67,8 @@ def rates(
     )
     seen = look(history, rng=rng, permutations=0, compiled=False)
     for alpha in alphas:
-        for name, p in seen.p.items():
+        for name, kept in seen.p.items():
+            p = np.asarray(kept)
             yield Rate(name, shape, n, alpha, int((p <= alpha).sum()), tenders)
         for rule, pattern in seen.patterns.items():
             yield Rate(rule, shape, n, alpha, int(pattern.fires(alpha).sum()), tenders)

@@ -6,12 +6,16 @@ import io
 import math
 import random
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from openpyxl import Workbook
 
 from supervision.rules.signals.boq import (
+    RATIO_NEAR,
+    RATIO_SHARE,
     Item,
+    _may_be_scaled,
     chance_of_equal,
     comparable,
     correlations,
@@ -204,3 +208,22 @@ def test_bills_are_read_from_workbooks_and_text() -> None:
     with pytest.raises(Unreadable):
         read_bill("broken.xlsx", b"PK\x03\x04" + out.getvalue()[4:200] + out.getvalue()[-200:])
     assert list(items_of([["code", "qty", "rate"], ["a", True, 1]])) == []
+
+
+def test_the_quick_look_at_ratios_never_hides_a_scaled_bill() -> None:
+    dice = random.Random(9)
+    seen = set()
+    for _ in range(300):
+        wobble, factor = dice.choice((0.0002, 0.001, 0.0018, 0.003)), dice.uniform(0.8, 1.3)
+        mine = [Decimal(dice.randint(100, 999_999)) / 100 for _ in range(24)]
+        theirs = [
+            (p * Decimal(factor + dice.uniform(-wobble, wobble))).quantize(Decimal("0.01")) for p in mine
+        ]
+        pairs = [(line(n, a), line(n, b)) for n, (a, b) in enumerate(zip(mine, theirs, strict=True))]
+        ratios = [Fraction(b.price) / Fraction(a.price) for a, b in pairs]
+        most = max(sum(0 <= ratio - low <= 2 * RATIO_NEAR for ratio in ratios) for low in ratios)
+        enough = most >= RATIO_SHARE * len(pairs)
+
+        assert _may_be_scaled(pairs) == enough
+        seen.add(enough)
+    assert seen == {True, False}

@@ -114,7 +114,7 @@ def test_a_deal_keeps_every_firm_and_every_tender() -> None:
     tender = np.repeat(np.arange(200), 4)
     firm = np.concatenate([rng.choice(30, 4, replace=False) for _ in range(200)])
     stratum = tender % 3
-    dealt = nulls.permuted_firms(firm, tender, stratum, rng)
+    dealt = nulls.permuted_firms(firm, tender, nulls.dealer(stratum), rng)
     for one in range(3):
         here = stratum == one
         assert (np.bincount(dealt[here], minlength=30) == np.bincount(firm[here], minlength=30)).all()

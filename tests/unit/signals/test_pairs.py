@@ -13,6 +13,7 @@ from supervision.analysis.nightly import analyse
 from supervision.analysis.shapes import Analysis, History
 from supervision.rules.signals import network, turns
 from supervision.rules.signals.company import company, nothing_before
+from supervision.rules.signals.network import closure
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -148,3 +149,42 @@ def test_a_history_without_names_has_scores_and_no_leads_on_firms() -> None:
     found = analyse(replace(history, firm=np.full(len(history.firm), -1)), now=NOW, seed=1)
     assert (len(found.tenders), found.pairs, found.rings) == (50, (), ())
     assert [one.rank for one in found.tenders] == list(range(1, 51))
+
+
+def test_closing_triangles_are_those_of_the_plain_definition() -> None:
+    rng = default_rng(0)
+    for firms, neighbours in ((3, 2), (10, 5), (60, 30), (120, 5)):
+        key = np.unique(rng.integers(0, firms * firms, firms * 12))
+        a, b = key // firms, key % firms
+        a, b = a[a < b], b[a < b]
+        weight = np.round(rng.random(len(a)), 1)
+
+        found = closure(a, b, weight, firms, neighbours=neighbours)
+
+        assert found.tolist() == plain_closure(a, b, weight, firms, neighbours)
+
+
+def plain_closure(
+    a: np.ndarray, b: np.ndarray, weight: np.ndarray, firms: int, neighbours: int
+) -> list[float]:
+    """Each firm's strongest partners one after the other, each pair's common ones asked singly."""
+    near: list[dict[int, float]] = [{} for _ in range(firms)]
+    for i in sorted(range(len(a)), key=lambda i: (-weight[i], i)):
+        for one, other in ((int(a[i]), int(b[i])), (int(b[i]), int(a[i]))):
+            if len(near[one]) < neighbours:
+                near[one][other] = float(weight[i])
+    return [
+        max((min(near[x][c], near[y][c]) for c in near[x].keys() & near[y].keys()), default=0.0)
+        for x, y in zip(a.tolist(), b.tolist(), strict=True)
+    ]
+
+
+def test_pairs_are_counted_alike_from_a_table_and_by_searching(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = city(default_rng(4), tenders=120, ring=(3, 5, 8))
+
+    by_table = analyse(history, now=NOW, seed=2, permutations=49)
+    monkeypatch.setattr(network, "TABLE_MOST", 0)
+    by_search = analyse(history, now=NOW, seed=2, permutations=49)
+
+    assert by_table.pairs == by_search.pairs
+    assert len({one.p for one in by_table.pairs}) > 5

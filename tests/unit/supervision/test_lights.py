@@ -9,15 +9,16 @@ import pytest
 
 from kernel import calendar as calendars
 from kernel import rulebook
+from supervision.rules.clocks import clocks
 from supervision.rules.lights import (
     Clarified,
     Colour,
+    Light,
     LotWatch,
     Moved,
     Objected,
     Read,
     Watched,
-    clocks,
     colour_of,
     lights,
 )
@@ -49,6 +50,10 @@ def watched(**changes: object) -> Watched:
 
 def seen(w: Watched, now: datetime) -> list[tuple[str, str]]:
     return [(light.rule, light.colour.value) for light in lights(w, now)]
+
+
+def found(w: Watched, now: datetime, rule: str) -> list[Light]:
+    return [one for one in lights(w, now) if one.rule == rule]
 
 
 def test_a_lawful_tender_shows_no_light() -> None:
@@ -173,6 +178,42 @@ def test_lc07_names_read_before_the_award() -> None:
     assert seen(watched(reads=(Read("names", START, None),)), START) == [("LC-07", "red")]
     assert seen(watched(reads=(Read("names", START, None, "核查投诉"),)), START) == [("LC-07", "yellow")]
     assert seen(watched(reads=(Read("names", START, START),)), START) == []
+
+
+def test_sx10_a_signed_contract_is_published_and_filed_in_procurement() -> None:
+    law = rulebook.in_force("GP", "CN", START)
+    lot = LotWatch(1, Stage.CONTRACTED, contracted_at=START, published_at=START)
+    w = watched(law=law, lots=(lot,))
+    assert found(w, START + 2 * DAY, "SX-10") == []
+    assert [one.key for one in found(w, START + 7 * DAY, "SX-10")] == ["lot-1-filing"]
+    assert found(w, START + 7 * DAY, "SX-10")[0].colour is Colour.YELLOW
+    assert found(w, START + 12 * DAY, "SX-10")[0].colour is Colour.RED
+    filed = replace(lot, filed_at=START + 3 * DAY)
+    assert found(watched(law=law, lots=(filed,)), START + 60 * DAY, "SX-10") == []
+    hidden = replace(filed, published_at=None)
+    assert [one.colour for one in found(watched(law=law, lots=(hidden,)), START + 5 * DAY, "SX-10")] == [
+        Colour.RED
+    ]
+    assert found(watched(lots=(lot,)), START + 60 * DAY, "SX-10") == [], "tendering law files nothing here"
+    assert [one.what for one in clocks(w, START)] == ["contract_filing_days_max"]
+
+
+def test_a_lapsed_award_starts_the_terms_of_the_next_decision() -> None:
+    lot = LotWatch(
+        1,
+        Stage.STANDSTILL,
+        reported_at=START - 40 * DAY,
+        candidates_at=START - 39 * DAY,
+        publicity_until_at=START - 35 * DAY,
+    )
+    local = rulebook.in_force("TM", "CN-50", START)
+    late = found(watched(law=local, lots=(lot,)), START + DAY, "SX-08")
+    assert [one.colour for one in late] == [Colour.RED]
+    assert found(watched(law=local, lots=(replace(lot, lapsed_at=START),)), START + DAY, "SX-08") == []
+    gp = rulebook.in_force("GP", "CN", START)
+    waiting = LotWatch(1, Stage.STANDSTILL, reported_at=START - 40 * DAY)
+    assert found(watched(law=gp, lots=(waiting,)), START + DAY, "SX-06")[0].colour is Colour.RED
+    assert found(watched(law=gp, lots=(replace(waiting, lapsed_at=START),)), START + DAY, "SX-06") == []
 
 
 def test_clocks_run_to_the_nearest_end_first() -> None:
