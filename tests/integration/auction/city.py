@@ -23,6 +23,7 @@ from benchmarks.fanout_sale import PRINTED, Made, make
 from bidding.hall_core import journal
 from bidding.models_auction import AuctionEvent, AuctionHead
 from bidding.rules.auction.terms import Outage
+from kernel.live import leases
 from kernel.platform import Platform
 from tests.support import services
 from tests.support.live import Browser
@@ -91,6 +92,13 @@ class City:
         with self.platform.read() as session:
             head = session.get_one(AuctionHead, id_of(name))
             return head.owner, head.fence, head.alive_at
+
+    def port(self, name: str) -> int:
+        """Where the hall that runs an auction now listens."""
+        with self.platform.read() as session:
+            holder = leases.holder_of(session, name, self.platform.outside.clock.now())
+        assert holder is not None
+        return int(holder.partition("#")[0].rpartition(":")[2])
 
 
 def id_of(name: str) -> UUID:
