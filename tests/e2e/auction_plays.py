@@ -112,7 +112,7 @@ def opened(
 def ends(play: Play, price: str) -> None:
     """Everybody has the result; the public page names plate and price, and the replay is verified and ends with it."""
     for who in ("one", "two", "three"):
-        expect(play.page(who).locator("#result-head")).to_contain_text(price, timeout=20_000)
+        expect(play.page(who).locator("#result-head")).to_contain_text(price)
     play.look("one", "ended")
     play.look("two", "ended")
     watcher = play.page("watcher")

@@ -159,9 +159,7 @@ def typed(page: Page, amount: str) -> None:
 
 def in_room(page: Page, auction: UUID) -> None:
     page.goto(f"/auctions/{auction}")
-    expect(page.locator("[data-sr-net]")).to_have_attribute(
-        "data-state", re.compile("good|slow"), timeout=20_000
-    )
+    expect(page.locator("[data-sr-net]")).to_have_attribute("data-state", re.compile("good|slow"))
 
 
 def clean(stage: Stage, page: Page, rules: Any = None, *, names: frozenset[str] = frozenset()) -> None:

@@ -262,7 +262,7 @@ def test_a_listing_goes_through_inquiry_and_limited_round(stage: Stage) -> None:
     expect(one.locator("#rank-chip")).to_have_text("已被超越")
     expect(supervisor.locator("#price")).to_have_text("34,600")
     stage.visitor(three).context.set_offline(False)
-    expect(three.locator("#feed")).to_contain_text("代理出价为您报出 34,600", timeout=30_000)
+    expect(three.locator("#feed")).to_contain_text("代理出价为您报出 34,600")
     assert three.evaluate("window.sameWindow") is True
 
     # The host stops the clock for a public reason; it goes on as printed.

@@ -90,7 +90,7 @@ def retried(browser: Browser, n: int) -> Any:
         time.sleep(0.05)
         return None
 
-    return eventually(attempt, 10)
+    return eventually(attempt)
 
 
 def versions(house: House) -> list[int]:

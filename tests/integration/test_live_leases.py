@@ -118,7 +118,7 @@ def test_a_taker_waits_for_the_write_of_the_holder(pg_house: House) -> None:
         taker.start()
         taker.join(0.5)
         assert taker.is_alive()
-    taker.join(10)
+    taker.join(40)
     assert taken[0].token == 2
 
 
@@ -152,7 +152,7 @@ class Owned:
 
         someone = live.Connection(sid="x", actor=ANONYMOUS, channel=NAME, subject=THING, lang="en")
         self.owners.route(someone, "bid", self.channel.hot["bid"], {"n": n}, house.clock.now(), ack)
-        assert done.wait(10)
+        assert done.wait(40)
         return answers[0]
 
 

@@ -10,11 +10,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from kernel.i18n import catalogue
 from tests.support.services import CHROMIUM_FLAGS, chromium
 
+PATIENCE = 40_000
+"""Milliseconds for anything a page has to show: a busy machine is no failure."""
+expect.set_options(timeout=PATIENCE)
 WIDE, NARROW = (1440, 900), (390, 844)
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -137,7 +148,7 @@ class Visitor:
             **more,
         )
         self.context.add_init_script(WATCH_POLICY)
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(PATIENCE)
         self.troubles: list[str] = []
         self.expected: list[re.Pattern[str]] = []
         self.page = self.open()

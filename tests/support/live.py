@@ -17,6 +17,8 @@ from kernel.rights import Role
 from tests.support.house import House
 
 ORIGIN = "http://localhost"
+PATIENCE = 40.0
+"""Seconds for anything that has to happen: what happens at once costs nothing, and a busy machine is no failure."""
 _open: list[Browser] = []
 """Sockets of this test: whatever a test forgot is closed with its hall."""
 
@@ -34,12 +36,12 @@ def hall(house: House, limits: Limits | None = None, address: str = "127.0.0.1:0
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(PATIENCE)
     try:
         yield box[0]
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(PATIENCE)
         while _open:
             _open.pop().ws.shutdown()
         house.platform.live = before
@@ -74,7 +76,7 @@ class Browser:
             f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket",
             origin=origin,
             cookie=f"sunroad={cookie}" if cookie else None,
-            timeout=10,
+            timeout=PATIENCE,
             suppress_origin=origin is None,
         )
         _open.append(self)
@@ -124,7 +126,7 @@ class Browser:
             name, data = json.loads(text[8:])
             self.heard.append((name, data))
 
-    def until(self, done: Callable[[], bool], seconds: float = 10) -> None:
+    def until(self, done: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Read until something holds."""
         end = time.monotonic() + seconds
         while not done():
@@ -146,7 +148,7 @@ class Browser:
                 break
         return len(self.heard) == before
 
-    def close_code(self, seconds: float = 10) -> int | None:
+    def close_code(self, seconds: float = PATIENCE) -> int | None:
         """Read until the hall closes; its close code, or None when the line just broke."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -166,7 +168,7 @@ class Browser:
         self.ws.close()
 
 
-def eventually(holds: Callable[[], Any], seconds: float = 10) -> Any:
+def eventually(holds: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """Wait until something is true; returns it."""
     end = time.monotonic() + seconds
     while True:

@@ -189,13 +189,13 @@ class Page:
                 self.cuts += 1
                 self.come()
 
-    def until(self, done: Any, seconds: float = 20) -> None:
+    def until(self, done: Any, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while not done():
             assert time.monotonic() < end, (self.seen, self.prices[-3:], self.said[-3:])
             self.listen(0.2)
 
-    def bid(self, amount: int, key: str, seconds: float = 40) -> str:
+    def bid(self, amount: int, key: str, seconds: float = 90) -> str:
         """Offer until it is answered, always under the same key; returns the receipt."""
         until = time.monotonic() + seconds
         while True:
@@ -240,7 +240,7 @@ class Bidding:
         except BaseException as trouble:  # said in the test's own thread
             self.trouble = trouble
 
-    def wait(self, offers: int, seconds: float = 60) -> None:
+    def wait(self, offers: int, seconds: float = 120) -> None:
         """Until so many more were acknowledged."""
         wanted, until = len(self.receipts) + offers, time.monotonic() + seconds
         while len(self.receipts) < wanted:
@@ -250,7 +250,7 @@ class Bidding:
 
     def end(self) -> None:
         self._stop.set()
-        self._thread.join(60)
+        self._thread.join(120)
         assert not self._thread.is_alive()
         if self.trouble is not None:
             raise self.trouble

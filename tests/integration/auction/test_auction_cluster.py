@@ -137,7 +137,7 @@ def test_a_database_that_goes_and_comes_back_is_an_outage_nobody_pays_for(tmp_pa
         watcher.until(lambda: {"storage_trouble": False} in watcher.said, 30)
         bidding.wait(20)
         bidding.end()
-        assert eventually(lambda: outages_of(city), 20) == [("platform", "storage")]
+        assert eventually(lambda: outages_of(city)) == [("platform", "storage")]
         with city.platform.read() as session:
             assert queries.state_of(session, id_of(name)).stage is Stage.RUNNING
         assert any({"stopped", "ends_at"} & said.keys() for said in watcher.said), (

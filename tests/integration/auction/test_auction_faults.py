@@ -94,14 +94,14 @@ def test_a_file_that_cannot_be_written_is_told_waited_for_and_gone_on_from(sale:
         # Small offers fit into the pages that are there; a full disk is met by what does not.
         for at in range(300 if fault == "full" else 1):
             hall.send(two, 890_000 - at * 5_000 if at < 100 else 1, f"key-fault-{at:04d}-{'x' * 40}")
-        eventually(lambda: room.troubles, 15)
+        eventually(lambda: room.troubles)
         assert room.troubles == [(True, 1)], "told once, before anybody was answered"
         assert hall.core.state(hall.id) == before, "nothing is accepted that cannot be written"
 
-    eventually(lambda: len(hall.answers) > 1, 15)
+    eventually(lambda: len(hall.answers) > 1)
     assert room.troubles[1][0] is False
     hall.send(three, 880_000)
-    eventually(lambda: three in [one["plate"] for one in hall.answers if isinstance(one, dict)], 15)
+    eventually(lambda: three in [one["plate"] for one in hall.answers if isinstance(one, dict)])
     hall.core.stop()
     require_whole_journal(hall, sale)
 
