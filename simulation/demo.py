@@ -152,6 +152,9 @@ def _fill(demo: Demo, now: datetime, out: TextIO) -> None:
     found_city(world, buyers=3, bidders=14, experts=12)
     world.sequence()
     live = _live(Agenda(world, now, out))
+    for newcomer in NEWCOMERS:
+        world.applicant(newcomer)
+    world.sequence()
     _keep_custodians(demo, world, live)
     _equip_traders(demo, world)
     _drop_outbox(world)
@@ -190,6 +193,9 @@ class Agenda:
         if self.out.isatty():
             self.out.write("\r" + " " * 40 + "\r")
 
+
+NEWCOMERS = (names.bidder(60), names.bidder(61))
+"""Bidders whose papers the operator still has to check."""
 
 METHODS = (
     ("comprehensive", "TM", "works"),

@@ -22,7 +22,7 @@ from kernel.identity import actions as identity
 from kernel.identity.uscc import a_uscc
 from kernel.ledger import sequencer
 from kernel.platform import Platform
-from kernel.rights import SYSTEM, Actor, Role
+from kernel.rights import ANONYMOUS, SYSTEM, Actor, Role
 from kernel.work import Work
 from sealbid import signatures
 from simulation import names
@@ -120,6 +120,24 @@ class World:
                 **more,
             )
         return self.colleague(org.id, org_name, uscc, roles, email=email or f"p{number}@example.org")
+
+    def applicant(self, org_name: str) -> None:
+        """A bidder who asks for an account and waits for the operator's check."""
+        number = next(self._numbers)
+        with self.platform.begin(ANONYMOUS) as work:
+            identity.apply_for_account(
+                work,
+                uscc=a_uscc(number, authority="91"),
+                org_name=org_name,
+                org_name_en=names.english(org_name),
+                legal_person=names.person(number + 500),
+                address=f"阳光市向阳路 {number} 号",
+                person_name=names.person(number),
+                email=f"p{number}@example.org",
+                phone=f"021-5550{number:04d}",
+                password_hash=self.password_hash,
+                lang="zh-CN",
+            )
 
     def colleague(
         self, org_id: UUID, org_name: str, uscc: str, roles: Sequence[Role], *, email: str, name: str = ""
