@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from kernel.encodings import Undecodable, encoding_of
+
 REQUIRED = ("auction", "bidder", "price")
 OPTIONAL = ("reserve", "minimum", "estimate", "date", "winner", "rejected")
 COLUMNS = (*REQUIRED, *OPTIONAL)
@@ -224,7 +226,7 @@ class History:
 
     def _load(self) -> None:
         try:
-            with self.path.open(encoding="utf-8-sig", newline="") as file:
+            with self.path.open(encoding=encoding_of(self.path), newline="") as file:
                 reader = csv.reader(file)
                 self._at = self._columns(next(reader, []))
                 before = reader.line_num
@@ -233,8 +235,10 @@ class History:
                     if cells:
                         self.rows += 1
                         self._take(line, cells)
-        except (UnicodeDecodeError, csv.Error) as problem:
-            raise BadFile(f"{self.path.name} is not a CSV file in UTF-8: {problem}") from problem
+        except Undecodable as problem:
+            raise BadFile(str(problem)) from problem
+        except csv.Error as problem:
+            raise BadFile(f"{self.path.name} is not a CSV file: {problem}") from problem
         flags = YES | NO
         if "winner" in self.maps and self.maps["winner"].values is not None:
             self._winner_is_name = False

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
+from kernel.encodings import decoded
 from kernel.i18n import marked
 from supervision.rules.signals import traces_values as clean
 
@@ -116,15 +117,6 @@ def parse_traces(kind: str, data: bytes) -> Parsed:
         else:
             lines.append(found)
     return Parsed(tuple(lines), tuple(wrong))
-
-
-def decoded(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("utf-8", "replace")
 
 
 def _line(kind: str, number: int, cells: Mapping[str, str], required: tuple[str, ...]) -> Line | WrongLine:

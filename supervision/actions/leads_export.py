@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from kernel import documents
+from kernel.encodings import decoded
 from kernel.facts import plain
 from kernel.i18n import speaking
 from kernel.identity.models import Organization
@@ -224,8 +225,6 @@ def clear_values(platform: Platform, session: Session, lead: Lead) -> list[tuple
 
 
 def _rows(data: bytes) -> list[dict[str, str]]:
-    from supervision.importing import decoded
-
     rows = list(csv.reader(io.StringIO(decoded(data))))
     heading = [cell.strip().lower() for cell in rows[0]]
     return [dict(zip(heading, row, strict=False)) for row in rows[1:]]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kernel.encodings import Undecodable, encoding_of
 from supervision.analysis.cells import MISSING, NO, YES, Keys, amount, as_numbers, cleaned, day, numbers_of
 from supervision.analysis.shapes import Bools, Floats, History, Ints
 
@@ -103,9 +104,9 @@ def read(path: Path, mapping: Mapping[str, str], tell: Callable[[str, int, int],
         Unreadable: no such file, no header, a needed column is missing, a mapped one is missing, or no bid is usable.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding=encoding_of(path), newline="") as file:
             return _Reader(path, mapping, tell).read(file)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, Undecodable, csv.Error) as error:
         raise Unreadable(f"{path}: {error}") from error
 
 

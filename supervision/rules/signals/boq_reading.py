@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 
+from kernel.encodings import decoded
 from supervision.rules.signals.boq import Item
 from supervision.rules.signals.documents import BYTES_MOST, Unreadable, open_archive
 from supervision.rules.signals.traces_values import hardware
@@ -57,11 +58,7 @@ def _sheets(name: str, data: bytes) -> Iterator[Sequence[Sequence[object]]]:
         except CalamineError as problem:
             raise Unreadable(str(problem)) from problem
     elif name.lower().endswith(".csv"):
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = data.decode("gb18030", "replace")
-        yield [row for _, row in zip(range(ROWS_MOST), csv.reader(io.StringIO(text)), strict=False)]
+        yield [row for _, row in zip(range(ROWS_MOST), csv.reader(io.StringIO(decoded(data))), strict=False)]
 
 
 STAMPS = {

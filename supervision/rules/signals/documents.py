@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import combinations
 from typing import Any
 
+from kernel.encodings import decoded
 from supervision.rules.signals.combine import Indicator, Kind, Light
 from supervision.rules.signals.traces_values import authored, folded
 
@@ -80,7 +81,7 @@ def read_paper(name: str, data: bytes) -> Paper:
         if data.startswith(b"PK\x03\x04"):
             return _office(data)
         if name.lower().endswith((".txt", ".csv", ".md", ".xml", ".json")) or _is_text(data):
-            return Paper("text", text=_decoded(data))
+            return Paper("text", text=decoded(data))
         return Paper("unknown", unread="of an unknown kind")
     except Exception as problem:  # a stranger's file may break any reader; the lead says what was not read
         return Paper("unknown", unread=f"{type(problem).__name__}: {str(problem)[:120]}")
@@ -96,15 +97,6 @@ def _is_text(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return "\0" not in head
-
-
-def _decoded(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("utf-8", "replace")
 
 
 def open_archive(data: bytes) -> zipfile.ZipFile:

@@ -117,3 +117,18 @@ def test_p_values_kept_as_ranks_are_the_same_numbers() -> None:
             assert np.array_equal(kept[t], wanted, equal_nan=True)
         assert np.array_equal(np.asarray(kept), exchangeable_p(values, stratum, high=high), equal_nan=True)
         assert np.array_equal(kept[np.array([3, 1])], np.asarray(kept)[[3, 1]], equal_nan=True)
+
+
+def test_a_file_of_a_chinese_spreadsheet_is_read(tmp_path: Path) -> None:
+    lines = "标段,投标人,报价\n一,晨晖,100\n一,远山,110\n一,明渠,120\n"
+    mapping = {"tender": "标段", "bidder": "投标人", "bid": "报价"}
+    for name, encoding in (("utf.csv", "utf-8-sig"), ("gbk.csv", "gb18030")):
+        (tmp_path / name).write_text(lines, encoding=encoding)
+
+    one, two = (files.read(tmp_path / name, mapping, lambda *_: None) for name in ("utf.csv", "gbk.csv"))
+
+    assert one.rows == two.rows == 3
+    assert one.columns == two.columns
+    (tmp_path / "odd.csv").write_bytes(b"tender,bid\n\xff,1\n")
+    with pytest.raises(files.Unreadable, match="neither UTF-8 nor GB 18030"):
+        files.read(tmp_path / "odd.csv", {}, lambda *_: None)

@@ -177,3 +177,15 @@ def test_reserve_and_minimum_are_valid_themselves_and_a_fen_beyond_is_not(price:
     auction = PastAuction("x", (bid,), reserve=Decimal(100), minimum=Decimal(50))
     assert auction.invalid_for(bid) == why
     assert auction.lowest == (("a",) if not why else ())
+
+
+def test_a_file_of_a_chinese_spreadsheet_is_read_and_one_in_no_encoding_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "gbk.csv"
+    path.write_text("auction,bidder,price\na,甲,5\na,乙,6\n", encoding="gb18030")
+    with History(path) as history:
+        (only,) = history.auctions()
+    assert [bid.bidder for bid in only.bids] == ["甲", "乙"]
+
+    path.write_bytes(b"auction,bidder,price\na,\xff,5\n")
+    with pytest.raises(BadFile, match="neither UTF-8 nor GB 18030"), History(path):
+        pass

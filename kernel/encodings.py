@@ -1,0 +1,49 @@
+"""Which encoding a text file of a Chinese office has: UTF-8, or what its spreadsheet saves by default.
+
+Source: GB 18030-2022 (every GBK and GB 2312 file is one).
+"""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+ENCODINGS = ("utf-8-sig", "gb18030")
+"""Tried in this order: text in GB 18030 is hardly ever valid UTF-8, the reverse is common."""
+CHUNK_BYTES = 1 << 20
+
+
+class Undecodable(ValueError):
+    """The file is neither UTF-8 nor GB 18030."""
+
+
+def encoding_of(path: Path) -> str:
+    """The encoding to open a text file with; reads it once, a mebibyte at a time.
+
+    Raises:
+        Undecodable: it is in no known encoding; names the first byte that is not UTF-8.
+        OSError: as opening it.
+    """
+    trouble: UnicodeDecodeError | None = None
+    for name in ENCODINGS:
+        decoder = codecs.getincrementaldecoder(name)()
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            trouble = trouble or error
+        else:
+            return name
+    raise Undecodable(f"{path.name} is neither UTF-8 nor GB 18030 text: {trouble}")
+
+
+def decoded(data: bytes) -> str:
+    """A text given as bytes; what is in no known encoding keeps a mark for every byte that is not UTF-8."""
+    for name in ENCODINGS:
+        try:
+            return data.decode(name)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("utf-8", "replace")
