@@ -86,13 +86,16 @@ def acknowledged_bids_are_in_the_close(session: Session, now: datetime) -> Itera
 def _taken_back(session: Session, bid: Bid) -> bool:
     """Withdrawn with a signature, or replaced by a bid that exists with the word of its own key."""
     record = book.record_of(session, bid.withdraw_record_id) if bid.withdraw_record_id else None
-    if record is None:
+    if record is None or bid.withdraw_record_id is None:
         return False
-    body = record["body"]
+    body, apart = record["body"], book.apart_of(session, bid.withdraw_record_id)
     if "replaced_by" not in body:
-        return "sig" in record and _signed(session, bid, signoff.WITHDRAW, body, record["sig"])
+        own = {"body": body, "sig": record.get("sig")}
+        said = apart.get("statement", own)
+        about = signoff.withdrawal(bid.code, body["commit_leaf"], lost_by=signoff.lost_by(said["body"]))
+        return said["body"] == about and _signed(session, bid, signoff.WITHDRAW, said["body"], said["sig"])
     newer = session.scalar(sa.select(Bid).where(Bid.code == body["replaced_by"], Bid.replaces == bid.code))
-    said = body.get("statement")
+    said = apart.get("statement", body.get("statement"))
     if newer is None or said is None:
         return False
     lost = said["body"].get("org", "")

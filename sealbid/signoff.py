@@ -56,6 +56,14 @@ def signed(kind: str, body: Json, sign: Signer) -> Json:
     return {"body": body, "sig": sign(kind, body)}
 
 
+def sealed(statement: Json) -> tuple[Json, Json]:
+    """What a record says of a statement for a lost key: (the mark in its body, the confidential part).
+
+    Who signs would tell who bids, so the statement is disclosed with the opening and not before.
+    """
+    return {"key": LOST}, {"statement": statement}
+
+
 def lost_by(body: Mapping[str, Any]) -> str:
     """The organisation that signs in place of a lost key; empty when the bid's own key signs.
 

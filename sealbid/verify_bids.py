@@ -5,6 +5,7 @@ Source: sealing specification §4, §6, §8 step 1; threats T2, T4, T6, T11, T14
 
 import hashlib
 from functools import partial
+from typing import Any
 
 from sealbid import receipts, signatures, signoff
 from sealbid.bundle import Manifest
@@ -106,6 +107,9 @@ def _require_withdraw(case: Case, index: int, record: Json) -> str:
     if body["commit_leaf"] != at or at >= index:
         raise SealError("withdraw_leaf", "the withdrawal names another commit")
     trust, own = case.actors(parse_ts(record["ts"])), "by its own key"
+    if _held_back(case, index, record):
+        return f"bid {body['bid'][:8]}…, OLD KEY LOST, who signed is not disclosed while nothing is open"
+    said = _statement(case, index, record)
     if "replaced_by" in body:
         by, newer = commit_of(case, body["replaced_by"])
         if newer["body"]["replaces"] != body["bid"] or not at < by < index:
@@ -113,23 +117,50 @@ def _require_withdraw(case: Case, index: int, record: Json) -> str:
         arrived, _ = case.one(RecordType.BID_COMPLETE, bid=body["replaced_by"])
         if arrived > index:
             raise SealError("withdraw_replaced", "the newer bid had not arrived when this one left")
-        org = signoff.require_replacement(
-            body.get("statement"), older=commit["body"], newer=newer["body"], trust=trust
-        )
+        org = signoff.require_replacement(said, older=commit["body"], newer=newer["body"], trust=trust)
         how = f"OLD KEY LOST, on the signature of {org}" if org else own
         return f"bid {body['bid'][:8]}…, replaced by {body['replaced_by'][:8]}…, {how}"
+    word = said["body"]
+    if signoff.withdrawal(body["bid"], at, lost_by=signoff.lost_by(word)) != word:
+        raise SealError("withdraw_leaf", "the word is about another bid")
     org = signoff.require_signed(
-        signoff.WITHDRAW, body, record.get("sig"), bk=commit["body"]["bk"], trust=trust
+        signoff.WITHDRAW, said["body"], said["sig"], bk=commit["body"]["bk"], trust=trust
     )
     return f"bid {body['bid'][:8]}…, {f'OLD KEY LOST, on the signature of {org}' if org else own}"
+
+
+def _held_back(case: Case, index: int, record: Json) -> bool:
+    """Whether it is not disclosed who signed for a lost key, as it may be until bids are open.
+
+    Raises:
+        SealError: ``signoff_undisclosed``.
+    """
+    if "d" not in record["body"] or case.private(index) is not None:
+        return False
+    if case.of_type(RecordType.BID_OPEN):
+        raise SealError("signoff_undisclosed", "bids are open, but who signed for the lost key is held back")
+    return True
+
+
+def _statement(case: Case, index: int, record: Json) -> Any:
+    """On whose word a bid leaves, ``{"body","sig"}``; None when the record has none."""
+    body = record["body"]
+    if "d" not in body:  # signed by the bid's own key, or for a lost one as it was written once
+        return body.get("statement") if "replaced_by" in body else {"body": body, "sig": record.get("sig")}
+    said = (case.private(index) or {})["statement"]
+    if body.get("key") != signoff.LOST or not signoff.lost_by(said["body"]):
+        raise SealError("signoff_shape", "a word is held back for a lost key only")
+    return said
 
 
 def check_lost_keys(case: Case, report: Report) -> None:
     """Where a lost key was stood in for, the newer bid must open to the very organisation that signed; and all see it."""
     for index, record in case.of_type(RecordType.BID_WITHDRAW):
         body = record["body"]
-        said = body["statement"]["body"] if "replaced_by" in body else body
-        if not (org := signoff.lost_by(said)):
+        if _held_back(case, index, record):
+            continue
+        said = _statement(case, index, record)
+        if not (org := signoff.lost_by(said["body"])):
             continue
         report.note(
             f"withdrawal at leaf {index}",

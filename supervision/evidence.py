@@ -86,7 +86,7 @@ def evidence_files(platform: Platform, session: Session, tender_id: UUID) -> dic
         policy=policy,
         trust=policy.witness or trust.trust_text(platform.settings),
         keys=_keys(platform, session, tender),
-        leaves=list(_leaves(prover, session, tender, shown)),
+        leaves=list(_leaves(prover, session, tender, shown, opened=state.opened_at is not None)),
         prove=prover.consistency,
         checkpoints=_checkpoints(platform, session, opening),
         containers=_containers(platform, session, tender),
@@ -108,7 +108,9 @@ def _rows(session: Session, tender: Tender) -> list[Any]:
     return list(session.connection().execute(_ROWS, {"code": tender.code}))
 
 
-def _leaves(prover: trust.Prover, session: Session, tender: Tender, rows: list[Any]) -> Iterator[pack.Leaf]:
+def _leaves(
+    prover: trust.Prover, session: Session, tender: Tender, rows: list[Any], *, opened: bool
+) -> Iterator[pack.Leaf]:
     releases = {
         row.record_id: row
         for row in session.scalars(
@@ -128,6 +130,9 @@ def _leaves(prover: trust.Prover, session: Session, tender: Tender, rows: list[A
         elif row.kind == "score-sheet" and over and row.confidential and row.salt2:
             # Seat numbers, not names: who recomputes the award holds its scores against the locked sheets.
             yield pack.Leaf(record, encoded, proof, jcs.decode(row.confidential), bytes(row.salt2))
+        elif row.kind == "bid-withdraw" and row.confidential and opened:
+            # Who signed for a lost key; before the opening it would tell who bids.
+            yield pack.Leaf(record, encoded, proof, jcs.decode(row.confidential), bytes(row.salt2))
         elif record["body"].get("fact") == ExpertsDrawn.name and row.confidential and row.salt2:
             # Places in the frozen lists, no names: the numbers of the bids give the same order to anybody.
             yield pack.Leaf(record, encoded, proof, jcs.decode(row.confidential), bytes(row.salt2))
@@ -144,9 +149,8 @@ def _keys(platform: Platform, session: Session, tender: Tender) -> pack.Keys:
         .where(OpenedPart.tender_id == tender.id)
         .distinct()
     ).all()
-    stood_in = session.scalars(
-        sa.select(Bid.org_id).where(Bid.tender_id == tender.id, Bid.key_lost).distinct()
-    )
+    lost = sa.select(Bid.org_id).where(Bid.tender_id == tender.id, Bid.key_lost).distinct()
+    stood_in = session.scalars(lost).all() if opened else []
     everybody = {org.id: org for org in session.scalars(sa.select(Organization))}
     by_role = {seat.role: everybody[seat.org_id].uscc for seat in seats}
     parties = session.execute(

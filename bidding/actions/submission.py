@@ -6,6 +6,7 @@ Source: spec sealing §6; 招标投标法 第二十八条、第二十九条.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace as changed
 from typing import Any
 from uuid import UUID
 
@@ -173,18 +174,10 @@ def complete_bid(work: Work, code: str) -> Bid:
         assert statement is not None, "no replacement is committed without it"
         old.state, old.withdrawn_at = BidState.REPLACED, work.now
         old.key_lost = signoff.lost_by(statement["body"]) != ""
+        gone = {"v": 1, "bid": old.code, "commit_leaf": leaf_of(work.session, old), "replaced_by": bid.code}
+        said, apart = signoff.sealed(statement) if old.key_lost else ({"statement": statement}, {})
         replaced = work.record(
-            facts.BidWithdrawn(
-                subject=old.id,
-                tender=tender.code,
-                body={
-                    "v": 1,
-                    "bid": old.code,
-                    "commit_leaf": leaf_of(work.session, old),
-                    "replaced_by": bid.code,
-                    "statement": statement,
-                },
-            )
+            facts.BidWithdrawn(subject=old.id, tender=tender.code, body=gone | said, apart=apart)
         )
         old.withdraw_record_id = replaced.record_id
     return bid
@@ -213,12 +206,13 @@ def withdraw_bid(work: Work, code: str, body: Mapping[str, Any], sig: Mapping[st
         raise NotValid("commit_leaf", field="commit_leaf", leaf=leaf_of(work.session, bid))
     bid.key_lost = require_withdrawal(work, bid, body, sig)
     bid.state, bid.withdrawn_at = BidState.WITHDRAWN, work.now
-    recorded = work.record(
-        facts.BidWithdrawn(subject=bid.id, tender=tender.code, body=dict(body)), sig=dict(sig)
-    )
-    bid.withdraw_record_id = recorded.record_id
+    fact = facts.BidWithdrawn(subject=bid.id, tender=tender.code, body=dict(body))
     if bid.key_lost:
+        mark, apart = signoff.sealed({"body": dict(body), "sig": dict(sig)})
+        fact = changed(fact, body=signoff.withdrawal(code, body["commit_leaf"]) | mark, apart=apart)
         tell_of_lost_key(work, bid, "withdraw")
+    recorded = work.record(fact, sig=None if bid.key_lost else dict(sig))
+    bid.withdraw_record_id = recorded.record_id
     return bid
 
 

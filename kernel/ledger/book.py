@@ -124,6 +124,13 @@ def record_of(session: Session, record_id: UUID) -> dict[str, Any] | None:
     return None if row is None else jcs.decode(row.jcs)
 
 
+def apart_of(session: Session, record_id: UUID) -> dict[str, Any]:
+    """The confidential part of a record; empty when it has none."""
+    flush(session)
+    row = session.get(LogRecord, record_id)
+    return {} if row is None or row.confidential is None else jcs.decode_object(row.confidential)
+
+
 def place_of(session: Session, record_id: UUID) -> int | None:
     """The log index of a record, or None while it waits for the sequencer."""
     place: int | None = session.connection().scalar(_PLACE, {"record_id": record_id})

@@ -5,6 +5,7 @@ Source: spec sealing §6, §13 T6, T11; 招标投标法 第二十九条.
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from bidding.rules.states import BidState
 from kernel.identity.models import Organization
 from kernel.identity.sessions import STEP_UP_MINUTES
 from kernel.ledger import book
+from kernel.ledger.models import FactRow
 from kernel.outbox.models import Message
 from kernel.rights import Role
 from sealbid import signatures, signoff
@@ -31,6 +33,20 @@ def mails(house: House) -> list[tuple[str, str]]:
     with house.read() as session:
         found = session.scalars(sa.select(Message).where(Message.template == "key_lost"))
         return [(one.to, one.params["deed"]) for one in found]
+
+
+def require_nobody_is_named(session: Any, record_id: Any, org: Organization, key: Any) -> None:
+    """The record says that a key is lost, and nothing of who lost it: before the opening nobody may know who bids."""
+    record = book.record_of(session, record_id)
+    assert record is not None
+    assert record["body"]["key"] == "lost"
+    kid = signatures.sign("bid-withdraw", {}, key).to_json()["kid"]
+    told = json.dumps(record) + json.dumps(
+        session.execute(sa.select(FactRow.body).where(FactRow.record_id == record_id)).scalars().all()
+    )
+    assert org.uscc not in told
+    assert kid not in told
+    assert "sig" not in record
 
 
 def restated(bid: SealedBid, kind: str, body: dict[str, Any], key: Any) -> dict[str, Any]:
@@ -104,10 +120,9 @@ def test_a_lost_key_is_stood_in_for_by_the_organisation_and_everybody_hears_of_i
 
     with house.read() as session:
         old = session.scalars(sa.select(Bid).where(Bid.code == first.code)).one()
-        record = book.record_of(session, old.withdraw_record_id)
+        require_nobody_is_named(session, old.withdraw_record_id, org, house.key(bidder))
+        assert book.apart_of(session, old.withdraw_record_id) == {"statement": right["replace"]}
     assert (old.state, old.key_lost) == (BidState.REPLACED, True)
-    assert record is not None
-    assert record["body"]["statement"]["body"]["key"] == "lost"
     assert mails(house) == [(bidder.email, "replace")]
 
 
@@ -130,6 +145,8 @@ def test_a_bid_whose_key_is_lost_is_withdrawn_by_its_organisation(deal: Deal, ho
     assert present.post(url, json=message(house.key(bid.bidder))).status_code == 200
     with house.read() as session:
         old = session.scalars(sa.select(Bid).where(Bid.code == bid.code)).one()
+        require_nobody_is_named(session, old.withdraw_record_id, org, house.key(bid.bidder))
+        assert book.apart_of(session, old.withdraw_record_id)["statement"]["body"] == body
     assert (old.state, old.key_lost) == (BidState.WITHDRAWN, True)
     assert mails(house) == [(bid.bidder.email, "withdraw")]
 

@@ -103,6 +103,24 @@ def test_a_tender_with_too_few_bids_leaves_a_package_without_an_opening(city: An
     assert (code, [line for line in lines if line.startswith("FAIL")]) == (0, [])
 
 
+def test_who_signed_for_a_lost_key_stays_unsaid_where_nothing_was_opened(city: Any, tmp_path: Path) -> None:
+    deal = city.tender("bids_in", bidders=2)
+    world, (code, bidder) = city.world, next(iter(deal.bids.items()))
+    newer = moves.Offer(lot=1, price=Money.from_yuan("59000000"))
+    sealed = moves.seal_offer(world, deal, bidder, newer, replaces=code, key_lost=True)
+    moves.submit(world, deal, bidder, sealed)
+    city._closed(deal, 2)
+    world.sequence()
+
+    package = export_evidence(city.house.platform, deal.tender_id)
+    found, lines = verified(package, tmp_path, trust.trust_text(city.house.settings))
+
+    assert (found, [line for line in lines if line.startswith("FAIL")]) == (0, [])
+    assert any("OLD KEY LOST, who signed is not disclosed" in line for line in lines)
+    with zipfile.ZipFile(tmp_path / "evidence.zip") as files:
+        assert not any(bidder.uscc.encode() in files.read(name) for name in files.namelist())
+
+
 def test_a_lot_with_too_few_bids_stays_sealed_beside_one_that_is_awarded(city: Any, tmp_path: Path) -> None:
     deal = city.tender("awarded", lots=2)
     city.world.sequence()

@@ -90,9 +90,17 @@ Doctor = Callable[[Json, SealedBid, SealedBid], Json | None]
 
 
 def replaced_tender(
-    doctor: Doctor = lambda said, old, new: said, *, key: Any = None, lost_by: str = "", complete: bool = True
+    doctor: Doctor = lambda said, old, new: said,
+    *,
+    key: Any = None,
+    lost_by: str = "",
+    complete: bool = True,
+    inline: bool = False,
 ) -> TenderWorld:
-    """Company A replaces its bid; ``doctor`` may change the statement that the platform logs."""
+    """Company A replaces its bid; ``doctor`` may change the statement that the platform logs.
+
+    A statement for a lost key is held back until the opening, unless it is ``inline``, as it was written once.
+    """
     world = TenderWorld()
     world.publish()
     old = world.submit(world.seal("A", "9900000.00"))
@@ -103,8 +111,13 @@ def replaced_tender(
     said = doctor(signoff.signed(signoff.REPLACE, signoff.replacement(body, lost_by=lost_by), sign), old, new)
     world.submit(new, replaces=old.id, complete=complete)
     gone: Json = {"v": 1, "bid": old.id, "commit_leaf": old.commit, "replaced_by": new.id}
-    gone |= {} if said is None else {"statement": said}
-    leaf = world.log.add("bid-withdraw", gone, "platform")
+    private = None
+    if said is not None and lost_by and not inline:
+        mark, private = signoff.sealed(said)
+        gone |= mark
+    elif said is not None:
+        gone |= {"statement": said}
+    leaf = world.log.add("bid-withdraw", gone, "platform", private=private)
     if not complete:
         world.bids.remove(new)
     for bidder, price in (("B", "9350000.00"), ("C", "9100000.00"), ("D", "9200000.00")):
@@ -131,13 +144,29 @@ def test_a_signed_replacement_verifies(tmp_path: Path) -> None:
     assert any("replaced by" in line and line.endswith("by its own key") for line in lines)
 
 
-def test_a_replacement_for_a_lost_key_verifies_and_is_named(tmp_path: Path) -> None:
-    code, lines = verdict(replaced_tender(key=identity("A"), lost_by="A"), tmp_path)
+@pytest.mark.parametrize("inline", [False, True])
+def test_a_replacement_for_a_lost_key_verifies_and_is_named(tmp_path: Path, inline: bool) -> None:
+    code, lines = verdict(replaced_tender(key=identity("A"), lost_by="A", inline=inline), tmp_path)
 
     assert code == 0, [line for line in lines if line.startswith("FAIL")]
     assert any("OLD KEY LOST, on the signature of A" in line for line in lines)
     assert any(line.startswith("note withdrawal at leaf") for line in lines)
     assert any("is its own signer's" in line for line in lines)
+
+
+def without_the_word(held_back: str = "") -> TenderWorld:
+    """The platform keeps to itself who signed for a lost key; or holds back an own key's word as if it were lost."""
+    if held_back:
+        return replaced_tender(lambda said, old, new: _own_word(said, old), key=identity("A"), lost_by="A")
+    world = replaced_tender(key=identity("A"), lost_by="A")
+    leaf = next(i for i, record in enumerate(world.log.kept) if record["t"] == "bid-withdraw")
+    del world.log.private[leaf]
+    return world
+
+
+def _own_word(said: Json, old: SealedBid) -> Json:
+    body = {name: value for name, value in said["body"].items() if name not in ("key", "org")}
+    return signoff.signed(signoff.REPLACE, body, signer_of(old.bk))
 
 
 FORGED: dict[str, tuple[Callable[[], TenderWorld], str]] = {
@@ -171,6 +200,8 @@ FORGED: dict[str, tuple[Callable[[], TenderWorld], str]] = {
         lambda: replaced_tender(key=identity("forger"), lost_by="A"),
         "signer_unknown",
     ),
+    "held back after the opening": (without_the_word, "signoff_undisclosed"),
+    "an own key's word held back": (lambda: without_the_word("own"), "signoff_shape"),
     "by a bid that never arrived": (lambda: replaced_tender(complete=False), "record_count"),
 }
 
