@@ -28,7 +28,7 @@ FLOORS = (
     "cli",
 )
 ROOMS = ("trading", "bidding", "evaluation", "supervision")
-RULES_MAY_IMPORT = ("rulebook", "money", "score", "calendar", "errors")
+RULES_MAY_IMPORT = ("rulebook", "money", "score", "calendar", "errors", "encodings")
 MACHINE = re.compile(
     r"\b(datetime\.now|datetime\.utcnow|date\.today|time\.time|time\.monotonic|os\.urandom|secrets\.|random\.)"
 )
