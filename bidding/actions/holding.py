@@ -50,9 +50,20 @@ def require_open(tender: Tendering, work: Work) -> None:
         raise NotFound("not_found", thing="tender", id=str(tender.id))
     if tender.terminated_at is not None:
         raise NotNow("tender_terminated", tender=tender.code)
-    if work.now >= tender.bids_close_at:
+    require_before_close(tender, work.now)
+
+
+def require_before_close(tender: Tendering, now: datetime) -> None:
+    """Refuse what needs the time before the deadline.
+
+    Raises:
+        NotNow: ``bids_closed`` with both clocks.
+
+    Source: 招标投标法 第二十八条.
+    """
+    if now >= tender.bids_close_at:
         raise NotNow(
-            "bids_closed", source="招标投标法 第二十八条", closed_at=tender.bids_close_at, server_now=work.now
+            "bids_closed", source="招标投标法 第二十八条", closed_at=tender.bids_close_at, server_now=now
         )
 
 

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from bidding import proofs, queries
 from bidding.actions.closing import opening_of
+from bidding.actions.holding import require_before_close
 from bidding.models import Bid
 from bidding.rules.states import BidState, OpeningState
 from bidding.views.base import page, signing_kit, tender_of, views
-from kernel.errors import NotFound, NotNow
+from kernel.errors import NotFound
 from kernel.facts import rfc3339
 from kernel.identity.models import Organization
 from kernel.ledger import trust
@@ -47,10 +48,7 @@ def prepare(code: str) -> str:
     now = platform().outside.clock.now()
     with read() as session:
         tender = tender_of(session, code)
-        if now >= tender.bids_close_at:
-            raise NotNow(
-                "bids_closed", source="招标投标法 第二十八条", closed_at=tender.bids_close_at, server_now=now
-            )
+        require_before_close(tender, now)
         policy = queries.policy_view(session, tender)
         org = session.get_one(Organization, me().org_id)
         earlier = queries.bids_here(session, tender.id, org.id)

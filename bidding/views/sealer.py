@@ -7,11 +7,11 @@ import json
 from flask import Response, url_for
 
 from bidding import queries
+from bidding.actions.holding import require_before_close
 from bidding.actions.sealers import release_of
 from bidding.sealer import sealer_digest, sealer_file
 from bidding.views.base import page, tender_of, views
 from bidding.views.bidder import open_lots, sealing_kit, to_replace
-from kernel.errors import NotNow
 from kernel.identity.models import Organization
 from kernel.ledger import book
 from kernel.rights import Role
@@ -49,10 +49,7 @@ def kit(code: str) -> Response:
     now = platform().outside.clock.now()
     with read() as session:
         tender = tender_of(session, code)
-        if now >= tender.bids_close_at:
-            raise NotNow(
-                "bids_closed", source="招标投标法 第二十八条", closed_at=tender.bids_close_at, server_now=now
-            )
+        require_before_close(tender, now)
         lots = open_lots(tender)
         org = session.get_one(Organization, me().org_id)
         found = sealing_kit(session, tender, org, lots)
@@ -83,10 +80,7 @@ def deliver(code: str) -> str:
     now = platform().outside.clock.now()
     with read() as session:
         tender = tender_of(session, code)
-        if now >= tender.bids_close_at:
-            raise NotNow(
-                "bids_closed", source="招标投标法 第二十八条", closed_at=tender.bids_close_at, server_now=now
-            )
+        require_before_close(tender, now)
         return page(
             "bidding/deliver.html",
             tender=tender,

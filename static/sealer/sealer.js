@@ -3,7 +3,7 @@
  * Put together with the modules of the sealing page into one file by bidding/sealer.py. Source: spec sealing §4–§6, §11.
  */
 import { lock, unlock } from "../js/bidding/lockbox.js";
-import { verifyProof } from "../js/bidding/proof.js";
+import { refuse, soundPolicyOf } from "../js/bidding/policy.js";
 import * as seal from "../js/seal/index.js";
 import { ed25519Spki } from "../js/seal/signatures.js";
 import { capitals, fen } from "../js/ui/money.js";
@@ -35,7 +35,6 @@ const WORDS = {
 const lang = () => document.documentElement.dataset.lang;
 const word = (code) => (WORDS[code] ?? WORDS.failed)[lang() === "en" ? 1 : 0];
 const say = (zh, en) => (lang() === "en" ? en : zh);
-const refuse = (code) => Object.assign(new Error(code), { code });
 
 let kit = null;
 let policy = null; // { policy, digest }
@@ -72,23 +71,10 @@ async function readKit() {
   if (!$("kit").files.length) return;
   const found = JSON.parse(new TextDecoder().decode(await bytesOf($("kit"))));
   if (found.v !== 1 || !found.policy || !found.lots || !found.known) throw refuse("kit_format");
-  const known = {
-    tenderer: found.known.tenderer,
-    operator: found.known.operator,
-    controlledBy: Object.fromEntries(found.known.controlled_by.map(({ org, by }) => [org, by])),
-    pinned: Object.fromEntries(found.known.organizations.map(({ org, keys }) => [org, keys.map((key) => seal.unb64(key))])),
-    relyingParty: { rpId: found.rp_id, origins: [new URL(found.base_url).origin] },
-  };
-  const sound = await seal.requireSoundPolicy(seal.unb64(found.policy), known);
-  const recorded = await seal.policyDigest(found.record.body);
-  const isThis = found.record.t === "policy" && seal.hex(recorded) === seal.hex(sound.digest) && sound.policy.tender === found.tender;
-  if (!isThis) throw refuse("another_record");
   const own = $("trust").files.length ? new TextDecoder().decode(await bytesOf($("trust"))) : "";
-  const proof = await verifyProof(found.record, found.proof, own || found.trust);
-  if (!proof.witnessed) throw refuse("unwitnessed");
-  if (sound.policy.suites[0] === "intl-1") await seal.requirePostQuantum();
+  const sound = await soundPolicyOf(found, { origin: new URL(found.base_url).origin, trust: own || found.trust });
   [kit, policy] = [found, sound];
-  showKit(proof, own !== "");
+  showKit(sound.proof, own !== "");
 }
 
 function showKit(proof, own) {

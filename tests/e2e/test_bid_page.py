@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
@@ -70,6 +71,16 @@ def keep_and_submit(page: Any, key: Path) -> str:
     return str(page.url).rsplit("/", 1)[1]
 
 
+def with_another_record(route: Any) -> None:
+    """The page of a platform that shows the log entry of another policy beside this tender's."""
+    answer = route.fetch()
+    before = answer.text()
+    assert '"n": 5' in before or '"n":5' in before
+    route.fulfill(
+        response=answer, body=re.sub(r'("record":.*?"n": ?)5', r"\g<1>7", before, count=1, flags=re.S)
+    )
+
+
 def test_from_the_sealing_page_to_the_price_in_the_hall(site: Site, tmp_path: Path) -> None:
     house = site.house
     with site.without_csrf():
@@ -81,7 +92,12 @@ def test_from_the_sealing_page_to_the_price_in_the_hall(site: Site, tmp_path: Pa
         mistakes: list[str] = []
         page.on("pageerror", lambda error: mistakes.append(str(error)))
         page.on("request", lambda request: sent.append(request.post_data_buffer or b""))
-        page.goto(f"/tenders/{deal.code}/bid")
+        address = f"/tenders/{deal.code}/bid"
+        page.route(f"**{address}", with_another_record)
+        page.goto(address)
+        page.wait_for_selector("#policy-check:has-text('日志条目不是这份策略')")
+        page.unroute(f"**{address}")
+        page.goto(address)
         bid = seal_in_page(page, tmp_path)
 
         with house.read() as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
@@ -26,6 +27,7 @@ pytestmark = [
     pytest.mark.skipif(which("chromium") is None, reason="needs the distribution's Chromium"),
 ]
 PASSPHRASE = "a long passphrase"
+JSON_FILE = {"name": "kit.sbkit", "mimeType": "application/json"}
 PDF = {"name": "技术文件.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 " + b"z" * 1_500_000}
 
 
@@ -72,6 +74,11 @@ def test_sealed_without_a_network_and_delivered_by_hand(site: Site, tmp_path: Pa
         page.on("request", lambda request: asked.append(request.url))
         page.goto(sealer.as_uri())
         page.wait_for_selector('html[data-sealer-ready="yes"]')
+        content = json.loads(kit.read_bytes())
+        content["record"]["body"]["n"] = 7  # a record of another policy
+        page.set_input_files("#kit", {**JSON_FILE, "buffer": json.dumps(content).encode()})
+        page.wait_for_selector("#trouble:has-text('材料包里的日志记录不是这份策略')")
+        assert page.locator("#policy").is_hidden()
         page.set_input_files("#kit", kit)
         page.wait_for_selector("#policy:not([hidden])")
         assert axe(page) == []

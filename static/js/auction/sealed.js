@@ -4,7 +4,7 @@
  */
 import { get, pageData, post, save, sentence } from "../bidding/calls.js";
 import { lock } from "../bidding/lockbox.js";
-import { verifyProof } from "../bidding/proof.js";
+import { refuse, soundPolicyOf } from "../bidding/policy.js";
 import * as seal from "../seal/index.js";
 import { sealSlip } from "../seal/slip.js";
 import { fen } from "../ui/money.js";
@@ -12,7 +12,6 @@ import { fen } from "../ui/money.js";
 const kit = pageData();
 const words = pageData("page-words");
 const $ = (id) => document.getElementById(id);
-const refuse = (code) => Object.assign(new Error(code), { code });
 let found = null;
 
 function fail(error) {
@@ -20,23 +19,6 @@ function fail(error) {
   place.hidden = false;
   place.querySelector("[data-trouble]").textContent = sentence(error, words);
   place.scrollIntoView({ block: "nearest" });
-}
-
-/** Who signed what, was it logged, did witnesses see it: before anything is sealed. */
-async function checkPolicy() {
-  const known = {
-    tenderer: kit.known.tenderer,
-    operator: kit.known.operator,
-    controlledBy: Object.fromEntries(kit.known.controlled_by.map(({ org, by }) => [org, by])),
-    pinned: Object.fromEntries(kit.known.organizations.map(({ org, keys }) => [org, keys.map((key) => seal.unb64(key))])),
-    relyingParty: { rpId: kit.rp_id, origins: [location.origin] },
-  };
-  const sound = await seal.requireSoundPolicy(seal.unb64(kit.policy), known);
-  const proof = await verifyProof(kit.record, kit.proof, kit.trust);
-  if (!proof.witnessed) throw refuse("unwitnessed");
-  if (kit.record.t !== "policy" || sound.policy.tender !== kit.tender) throw refuse("policy_key_unsigned");
-  if (sound.policy.suites[0] === "intl-1") await seal.requirePostQuantum();
-  return sound;
 }
 
 const amountOf = (text) => {
@@ -52,7 +34,7 @@ function light(colour, text) {
 }
 
 async function sealAndSend(form) {
-  found ??= await checkPolicy();
+  found ??= await soundPolicyOf(kit);
   const [one, two] = ["passphrase", "passphrase2"].map((name) => form.elements.namedItem(name));
   if (one.value !== two.value) throw refuse("passphrases_differ");
   const { what } = form.dataset;
@@ -98,7 +80,7 @@ deed($("back-form"), async () => {
 });
 
 try {
-  found = await checkPolicy();
+  found = await soundPolicyOf(kit);
   light("g", words.policy_ok);
 } catch (error) {
   light("r", sentence(error, words));

@@ -9,7 +9,7 @@ import * as seal from "../seal/index.js";
 import { pageData, post, save, sentence, submissionOf, upload } from "./calls.js";
 import { companySigner, usableKeys } from "./company.js";
 import { lock, recoveryCode, unlock } from "./lockbox.js";
-import { verifyProof } from "./proof.js";
+import { refuse, soundPolicyOf } from "./policy.js";
 
 const kit = pageData();
 const words = pageData("page-words");
@@ -30,7 +30,6 @@ const fail = (error) => {
   place.querySelector("[data-trouble]").textContent = sentence(error, words);
   place.scrollIntoView({ block: "nearest" });
 };
-const refuse = (code) => Object.assign(new Error(code), { code });
 const light = (colour, text) => {
   const node = $(`light-${colour}`).content.cloneNode(true);
   node.querySelector("span > span").textContent = text;
@@ -45,23 +44,6 @@ function stepTo(now) {
     item.toggleAttribute("aria-current", at === now);
     if (at === now) item.setAttribute("aria-current", "step");
   });
-}
-
-/** Who signed what, was it logged, did witnesses see it: before anything is sealed. */
-async function checkPolicy() {
-  const known = {
-    tenderer: kit.known.tenderer,
-    operator: kit.known.operator,
-    controlledBy: Object.fromEntries(kit.known.controlled_by.map(({ org, by }) => [org, by])),
-    pinned: Object.fromEntries(kit.known.organizations.map(({ org, keys }) => [org, keys.map((key) => seal.unb64(key))])),
-    relyingParty: { rpId: kit.rp_id, origins: [location.origin] },
-  };
-  const found = await seal.requireSoundPolicy(seal.unb64(kit.policy), known);
-  const proof = await verifyProof(kit.record, kit.proof, kit.trust);
-  if (!proof.witnessed) throw refuse("unwitnessed");
-  if (kit.record.t !== "policy" || found.policy.tender !== kit.tender) throw refuse("policy_key_unsigned");
-  if (found.policy.suites[0] === "intl-1") await seal.requirePostQuantum();
-  return found;
 }
 
 async function checkKey() {
@@ -236,7 +218,7 @@ form.addEventListener("submit", async (event) => {
   busy = true;
   $("seal").disabled = true;
   try {
-    policy ??= await checkPolicy();
+    policy ??= await soundPolicyOf(kit);
     if ((await checkKey()).length === 0) throw refuse("no_key");
     const parts = contents();
     const older = await replacing();
@@ -396,7 +378,7 @@ drawJobs();
 drawReplacing();
 checkKey();
 try {
-  policy = await checkPolicy();
+  policy = await soundPolicyOf(kit);
   $("policy-check").replaceChildren(light("g", words.policy_ok));
 } catch (error) {
   $("policy-check").replaceChildren(light("r", sentence(error, words)));
