@@ -54,6 +54,12 @@ from kernel.money import Money
 from kernel.web import Form, Instant
 
 
+class Explain(Form):
+    """A bidder's words about his own low price."""
+
+    text: Annotated[str, Field(max_length=8000)]
+
+
 class Register(Form):
     """A bidder's word that he meets the printed conditions."""
 

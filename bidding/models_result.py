@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -43,3 +44,28 @@ class AuctionDefault(Audited, Base):
     resale_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("auction.id"))
     difference: Mapped[Money | None]
     owed: Mapped[Money | None]
+
+
+class PriceReview(Audited, Base):
+    """A written request to explain the abnormally low price of an offer, the answer, and what the review group decided.
+
+    ``triggers``: the tests that fired, as ``Trigger.to_plain``. ``votes``: every member of the group with his vote, empty
+    where nothing was explained in time and the rule decided.
+    """
+
+    __tablename__ = "auction_price_review"
+    __subject__ = "auction_id"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    auction_id: Mapped[UUID] = mapped_column(sa.ForeignKey("auction.id"), index=True)
+    seat_id: Mapped[UUID] = mapped_column(sa.ForeignKey("auction_seat.id"), unique=True)
+    plate: Mapped[str] = mapped_column(sa.String(12))
+    triggers: Mapped[list[Any]]
+    asked_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    explanation: Mapped[str | None] = mapped_column(sa.Text)
+    explained_at: Mapped[datetime | None]
+    votes: Mapped[list[Any]]
+    reason: Mapped[str] = mapped_column(sa.Text)
+    accepted: Mapped[bool | None]
+    decided_at: Mapped[datetime | None]

@@ -16,15 +16,26 @@ from bidding.hall_core import journal, rooms
 from bidding.hall_core.draft import begun, event_of
 from bidding.hall_core.journal import Line
 from bidding.hall_core.rooms import Room
-from bidding.models_auction import Auction, AuctionAnchor, AuctionEvent, AuctionHead, AuctionStage
+from bidding.models_auction import (
+    Auction,
+    AuctionAnchor,
+    AuctionEvent,
+    AuctionHead,
+    AuctionSeat,
+    AuctionStage,
+)
+from bidding.models_result import AuctionConfirmation, PriceReview
 from bidding.rules.auction import engine, events
 from bidding.rules.auction.events import Event
 from bidding.rules.auction.state import OPEN, OVER, Stage, State
+from bidding.rules.low_offers import low_offers
 from kernel.errors import Refusal
 from kernel.ledger.models import FactRow, LogRecord
 from kernel.promises import Breach, promise
 from sealbid import jcs
+from trading.actions.notices import law_of
 from trading.models import Lot, Tender
+from trading.rules.abnormal import GROUP_MIN
 
 ENDED = (AuctionStage.SOLD, AuctionStage.FAILED, AuctionStage.CANCELLED)
 OFFERS = (events.OfferMade, events.SealedMade, events.Accept, events.StayIn, events.Bid2, events.TurnBid)
@@ -202,10 +213,44 @@ def _count(session: Session, name: str) -> list[tuple[UUID, int]]:
     return [(row[0], row[1]) for row in rows]
 
 
+@promise(
+    "No abnormally low price of a reverse auction is confirmed before it was asked about and accepted.",
+    source="财库〔2026〕2号; rules §2.5, §4.8",
+)
+def no_low_price_unasked(session: Session, now: datetime) -> Iterable[Breach]:
+    rows = session.execute(
+        sa.select(Auction, Tender, Lot, AuctionConfirmation, AuctionSeat.plate)
+        .join(AuctionConfirmation, AuctionConfirmation.auction_id == Auction.id)
+        .join(AuctionSeat, AuctionSeat.id == AuctionConfirmation.seat_id)
+        .join(Tender, Tender.id == Auction.tender_id)
+        .join(Lot, Lot.id == Auction.lot_id)
+    ).unique()
+    for auction, tender, lot, confirmed, plate in rows:
+        law, direction = law_of(tender, confirmed.confirmed_at), rooms.terms_of(auction).direction
+        if plate not in low_offers(law, auction.result or {"ranking": []}, direction, lot.ceiling):
+            continue
+        review = session.scalars(
+            sa.select(PriceReview).where(PriceReview.seat_id == confirmed.seat_id)
+        ).one_or_none()
+        if review is None:
+            yield Breach(auction.id, f"plate {plate} was confirmed without being asked about its price")
+        elif review.accepted is not True or review.explanation is None or review.decided_at is None:
+            yield Breach(auction.id, f"plate {plate} was confirmed though its price was not accepted")
+        elif review.decided_at > confirmed.confirmed_at or not _carried(review):
+            yield Breach(auction.id, f"plate {plate} was confirmed before a majority had accepted its price")
+
+
+def _carried(review: PriceReview) -> bool:
+    """Whether the recorded votes are those of a lawful group, and a majority of it was convinced."""
+    votes = [bool(one["convinced"]) for one in review.votes]
+    return len(votes) >= GROUP_MIN and 2 * sum(votes) > len(votes)
+
+
 PROMISES = (
     an_auction_ends_at_its_best_offer,
     no_offer_after_the_end,
     accepted_is_journaled_is_logged,
     the_journal_gives_the_result,
     each_auction_closes_once,
+    no_low_price_unasked,
 )

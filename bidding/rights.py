@@ -25,6 +25,7 @@ AUCTION_HOST = Permission("bidding:auction:host")
 AUCTION_STOP = Permission("bidding:auction:stop")
 AUCTION_KEEP = Permission("bidding:auction:keep")
 AUCTION_IDENTITIES = Permission("bidding:auction:identities")
+PRICE_EXPLAIN = Permission("bidding:price:explain")
 BOND_CONFIRM = Permission("bidding:bond:confirm")
 REHEARSE = Permission("bidding:auction:rehearse")
 STANDING_SET = Permission("bidding:standing:set")
@@ -54,6 +55,7 @@ RIGHTS: dict[Permission, Right] = {
     AUCTION_STOP: any_of(runs_tender, holds(Role.SUPERVISOR, Role.OPERATOR)),
     AUCTION_KEEP: only_system,
     AUCTION_IDENTITIES: holds(Role.SUPERVISOR),
+    PRICE_EXPLAIN: for_org("org_id", Role.BIDDER),
     BOND_CONFIRM: any_of(only_system, holds(Role.OPERATOR)),
     REHEARSE: holds(Role.BIDDER, Role.BUYER, Role.AGENT),
     STANDING_SET: any_of(only_system, holds(Role.OPERATOR)),

@@ -20,6 +20,8 @@ from sealbid.records import Json, RecordType, parse_ts
 from sealbid.verify_slips import require_slips
 
 ENDED = "bidding.auction.ended"
+PRICE_ASKED, PRICE_JUDGED = "bidding.auction_price.asked", "bidding.auction_price.judged"
+ABNORMALLY_LOW = "abnormally_low"
 METHOD = "auction"
 
 _EVENT = label("sunroad/1 auction event")
@@ -138,7 +140,11 @@ def _require_terms(case: Case, journal: Json) -> None:
 
 
 def require_award(case: Case, lot: Json) -> str:
-    """The award of a lot is the journal's result; passing over a better offer has its public ground."""
+    """The award of a lot is the journal's result; passing over a better offer has its public ground.
+
+    Where the grounds are listed by plate, the award is the first of the ranking that is left. A price that set off a
+    test of the law is taken only after it was judged, and rejected for that ground only where the log says so.
+    """
     journal = journal_with(case, lot["journal"])
     result: Any = journal["result"]
     prices = {one["plate"]: one["price"] for one in result["ranking"]}
@@ -146,4 +152,27 @@ def require_award(case: Case, lot: Json) -> str:
         raise SealError("auction_award", "the award names another plate or price than the journal")
     if lot["winner"] != result["winner"] and not lot.get("decision"):
         raise SealError("award_winner", "the winner is not the one of the auction")
-    return f"plate {lot['winner']} at {lot['price']}"
+    passed = {one["plate"]: one["ground"] for one in lot.get("passed_over", [])}
+    if passed:
+        left = [plate for plate in (result["winner"], *prices) if plate not in passed]
+        if not left or lot["winner"] != left[0]:
+            raise SealError("award_winner", "the winner is not the first offer that is left")
+    judged = _require_price_reviews(case, journal["auction"], lot["winner"], passed)
+    return f"plate {lot['winner']} at {lot['price']}{judged}"
+
+
+def _require_price_reviews(case: Case, auction: str, winner: str, passed: dict[str, str]) -> str:
+    """The log's requests to explain a low price, and the decisions that followed, fit the award."""
+    asked = {
+        r["body"]["plate"] for _, r in case.of_type(RecordType.AUCTION, fact=PRICE_ASKED, auction=auction)
+    }
+    judged = {
+        r["body"]["plate"]: r["body"]["accepted"]
+        for _, r in case.of_type(RecordType.AUCTION, fact=PRICE_JUDGED, auction=auction)
+    }
+    if winner in asked and judged.get(winner) is not True:
+        raise SealError("auction_low_price", f"the low price of plate {winner} was not accepted")
+    for plate, ground in sorted(passed.items()):
+        if ground == ABNORMALLY_LOW and (plate not in asked or judged.get(plate) is not False):
+            raise SealError("auction_low_price", f"the low price of plate {plate} was not judged")
+    return f", {len(judged)} low prices judged" if judged else ""

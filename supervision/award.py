@@ -88,6 +88,8 @@ def _auction_entry(session: Session, lot: Lot) -> Json:
         "winner": lot.outcome["plate"],
         "price": lot.outcome["price"],
     }
+    if lot.outcome.get("passed_over"):
+        entry["passed_over"] = lot.outcome["passed_over"]
     if lot.outcome.get("reason"):
         entry["decision"] = lot.outcome["reason"]
     found = plain(entry)

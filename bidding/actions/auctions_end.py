@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from bidding import auction_facts as facts
 from bidding.actions.auctions_letters import issue_confirmation
+from bidding.actions.auctions_price import ask_low_prices, take_offer
 from bidding.actions.auctions_sealed import published
 from bidding.actions.auctions_write import hold
 from bidding.hall_core import journal
@@ -30,8 +31,8 @@ from bidding.models_auction import (
 from bidding.rights import AUCTION_HOST, BOND_CONFIRM
 from bidding.rules.auction.state import Outcome as Came
 from bidding.rules.auction.state import Result
-from bidding.rules.auction.terms import Direction, Terms
 from bidding.rules.auction.values import instant_text, money_text
+from bidding.rules.low_offers import GROUND
 from kernel import calendar as calendars
 from kernel.errors import NotFound, NotNow, NotValid
 from kernel.identity.models import Membership, Organization, Person
@@ -48,6 +49,8 @@ from trading.rules.lifecycle import Stage as LotStage
 
 REFUND_ROWS = ("deposit_refund_days_max", "online_auction_refund_hours_max", "bond_refund_days_max")
 JOURNAL_VERSION = 1
+LOW_PRICE = "报价异常低，未说明或说明未被认可（财库〔2026〕2号）"
+"""How the ground of a failed review is written into the result."""
 
 
 def conclude(
@@ -85,6 +88,7 @@ def conclude(
         if lot.stage is LotStage.OPENING and tender.suspended_at is None:
             trading.move_lot(work, lot.id, Move.EVALUATE, by_law=True)
         _refund_all(work, auction, tender, but=made.winner)
+        ask_low_prices(work, auction, tender, lot)
 
 
 def _fail(work: Work, auction: Auction, tender: Tender, lot: Lot, reason: str) -> None:
@@ -226,10 +230,12 @@ def confirm_result(work: Work, auction_id: UUID, *, rejected: Mapping[str, str] 
 
     Args:
         rejected: plate → the ground, in words everybody reads, on which a better offer of a reverse auction is not
-            taken (an abnormally low price that was not explained, for one).
+            taken. An abnormally low price is no such ground: it is asked about and judged (``auctions_price``), and
+            an offer whose review failed, or that nobody explained in time, is passed over without being named here.
 
     Raises:
-        NotNow: ``auction_not_over``, ``objection_open``, ``suspended``, ``wrong_stage``.
+        NotNow: ``auction_not_over``, ``objection_open``, ``suspended``, ``wrong_stage``; ``price_review_open`` while
+            the low price of the offer to be taken, or of one to be passed over, is not decided.
         NotValid: ``reason_missing``, ``plate_unknown``, ``sale_is_final`` for a rejection where the highest offer
             buys, ``nothing_left`` when every offer is rejected.
 
@@ -243,7 +249,8 @@ def confirm_result(work: Work, auction_id: UUID, *, rejected: Mapping[str, str] 
     if auction.settled_at is not None:
         return lot
     grounds = {plate: reason.strip() for plate, reason in (rejected or {}).items()}
-    rank, plate, price = _chosen(auction, grounds)
+    taken = take_offer(work, tender, auction, grounds)
+    rank, plate, price = taken.rank, taken.plate, taken.price
     trading.require_undisturbed(work.session, tender, lot)
     _catch_up(work, lot)
     seat = work.one(
@@ -251,7 +258,8 @@ def confirm_result(work: Work, auction_id: UUID, *, rejected: Mapping[str, str] 
     )
     assert seat is not None, "plates of the journal are plates of seats"
     supplier = work.session.get_one(Organization, seat.org_id)
-    told = "; ".join(f"{one}: {reason}" for one, reason in sorted(grounds.items()))
+    passed = sorted(taken.passed_over.items())
+    told = "; ".join(f"{one}: {LOW_PRICE if reason == GROUND else reason}" for one, reason in passed)
     trading.move_lot(work, lot.id, Move.PROPOSE_AWARD)
     lot.standstill_until_at = None
     assert auction.journal_sha256 is not None
@@ -263,7 +271,8 @@ def confirm_result(work: Work, auction_id: UUID, *, rejected: Mapping[str, str] 
         price=price,
         report=auction.journal_sha256,
         reason=told,
-        told={"auction": str(auction.id), "plate": plate},
+        told={"auction": str(auction.id), "plate": plate}
+        | ({"passed_over": [{"plate": one, "ground": ground} for one, ground in passed]} if passed else {}),
     )
     trading.settle_lot(work, lot.id, outcome)
     auction.settled_at = work.now
@@ -283,27 +292,6 @@ def confirm_result(work: Work, auction_id: UUID, *, rejected: Mapping[str, str] 
     issue_confirmation(work, auction, tender, lot, seat, price, until)
     _tell(work, tender, lot, auction, plate)
     return lot
-
-
-def _chosen(auction: Auction, grounds: Mapping[str, str]) -> tuple[int, str, Money]:
-    assert auction.result is not None
-    terms = Terms.from_plain(auction.terms)
-    ranking = auction.result["ranking"]
-    if any(not reason for reason in grounds.values()):
-        raise NotValid("reason_missing", field="rejected")
-    if strangers := sorted(grounds.keys() - {one["plate"] for one in ranking}):
-        raise NotValid("plate_unknown", field="rejected", plates=strangers)
-    if not grounds:
-        plate = str(auction.result["winner"])
-        place = next((n for n, one in enumerate(ranking, 1) if one["plate"] == plate), 1)
-        return place, plate, Money.from_yuan(auction.result["price"])
-    if terms.direction is Direction.UP:
-        raise NotValid("sale_is_final", source="拍卖法 第五十一条", field="rejected")
-    left = [(n, one) for n, one in enumerate(ranking, 1) if one["plate"] not in grounds]
-    if not left:
-        raise NotValid("nothing_left", source="rules §4.8", field="rejected")
-    rank, best = left[0]
-    return rank, str(best["plate"]), Money.from_yuan(best["price"])
 
 
 def _catch_up(work: Work, lot: Lot) -> None:

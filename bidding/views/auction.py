@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from bidding import auction_drawing as drawing
 from bidding import auction_forms as forms
 from bidding import auction_words as words
+from bidding import price_words, queries_price
 from bidding import queries_auction as queries
 from bidding.actions import auctions as actions
 from bidding.actions import auctions_life as life
@@ -195,6 +196,10 @@ def auction_result(auction_id: UUID) -> Page:
             seen=seen,
             over=over,
             winner=winner,
+            reviews=queries_price.price_reviews(session, seen.auction, seen.role, seen.plate, now)
+            if over
+            else [],
+            prices=price_words,
             snapshot=seen.snapshot if over else None,
             anchors=queries.anchors_of(session, auction_id) if over else [],
             outages=queries.outages_of(session, auction_id),

@@ -6,6 +6,7 @@ Source: rules §4.5 step 9, §4.6 F9, §4.8; 拍卖法 第五十一条.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -16,17 +17,19 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bidding import auction_drawing as drawing
 from bidding import auction_words as words
-from bidding.actions import auctions_draw, auctions_end
-from bidding.models_auction import AuctionStage
+from bidding import price_words, queries_price
+from bidding.actions import auctions_draw, auctions_end, auctions_price
+from bidding.models_auction import Auction, AuctionStage
 from bidding.rights import runs_tender
 from bidding.rules.auction.state import Stage
 from bidding.rules.auction.terms import Direction, Norm
+from bidding.rules.low_offers import Choice, ReviewState
 from bidding.views.base import tender_url, views
 from kernel.errors import NotFound, NotNow, NotValid, Refusal
 from kernel.i18n import gettext as _
-from kernel.money import Money
 from kernel.rights import Role
 from kernel.web import actor, begin, form_refused, platform, read, signed_in
+from kernel.web.problems import problem_of
 
 Page = str | tuple[str, int] | AnyResponse
 RUNNERS = (Role.BUYER, Role.AGENT)
@@ -48,19 +51,35 @@ def _hosted(session: Session, auction_id: UUID) -> drawing.Look:
 def auction_confirm(auction_id: UUID) -> Page:
     """What is confirmed: winner, amount in digits and capitals; better offers may be passed over with a ground."""
     with read() as session:
-        return _confirm_page(session, auction_id)
+        return confirm_page(session, auction_id)
 
 
-def _confirm_page(session: Session, auction_id: UUID, refused: Refusal | None = None) -> Page:
+def _taken(session: Session, auction: Auction, now: datetime) -> tuple[Choice | None, Refusal | None]:
+    """Whose offer a confirmation would take now, or what stands in its way."""
+    try:
+        return auctions_price.chosen(session, auction, {}, now), None
+    except (NotNow, NotValid) as no:
+        return None, no
+
+
+def confirm_page(session: Session, auction_id: UUID, refused: Refusal | None = None) -> Page:
+    """The page with what waits for the buyer's word, low prices under review included."""
     seen = _hosted(session, auction_id)
     auction = seen.auction
     if auction.stage is not AuctionStage.SOLD or auction.result is None:
         raise NotNow("auction_not_over", source="rules §4.3 A-11", stage=auction.stage)
-    price = Money.from_yuan(auction.result["price"])
+    now = platform().outside.clock.now()
+    taken, hindered = _taken(session, auction, now)
+    lines = queries_price.price_reviews(session, auction, "host", None, now)
     values: dict[str, Any] = {
         "seen": seen,
         "settled": auction.settled_at,
-        "price": price,
+        "taken": taken,
+        "hindered": problem_of(hindered) if hindered is not None else None,
+        "reviews": lines,
+        "states": {one.plate: one.state for one in lines},
+        "judged": next((one.plate for one in lines if one.state is ReviewState.EXPLAINED), None),
+        "prices": price_words,
         "ranking": auction.result["ranking"],
         "passes": seen.terms.direction is Direction.DOWN,
         "words": words,
@@ -88,7 +107,7 @@ def auction_confirm_now(auction_id: UUID) -> Page:
             )
     except (NotValid, NotNow) as no:
         with read() as session:
-            return _confirm_page(session, auction_id, no)
+            return confirm_page(session, auction_id, no)
     flash(_("The result is confirmed and published."), "success")
     return redirect(url_for("bidding.auction_result", auction_id=auction_id), code=303)
 

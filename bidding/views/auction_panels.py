@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from bidding import auction_drawing as drawing
 from bidding import auction_words as words
+from bidding import price_words, queries_price
 from bidding import queries_auction as queries
 from bidding.actions.auctions import Printed
 from bidding.models_auction import AuctionStage
@@ -68,4 +69,11 @@ def auction_terms_panel(session: Session, tender: Any, actor: Actor) -> Filling:
     return "bidding/auction_wizard.html", {"tender": tender, "rows": rows, "words": words}
 
 
-AUCTION_PANELS = (auction_tab, auction_action, live_auctions, auction_terms_panel)
+@panel("desk", "prices", order=15)
+def low_prices_due(session: Session, _subject: Any, actor: Actor) -> Filling:
+    """For a bidder: a low price he is asked to explain; for a buyer: an explanation to decide about."""
+    duties = queries_price.price_duties(session, actor, platform().outside.clock.now())
+    return ("bidding/panel_prices.html", {"lines": duties, "prices": price_words}) if duties else None
+
+
+AUCTION_PANELS = (auction_tab, auction_action, live_auctions, auction_terms_panel, low_prices_due)

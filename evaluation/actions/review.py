@@ -27,7 +27,7 @@ from evaluation.models import (
     Verdict,
 )
 from evaluation.rights import EXPLAIN, REVIEW_VOTE
-from evaluation.rules import abnormal, rejection
+from evaluation.rules import rejection
 from kernel.errors import NotFound, NotNow, NotValid
 from kernel.identity.models import Organization
 from kernel.work import Work
@@ -35,6 +35,7 @@ from trading import actions as trading
 from trading.actions.notices import law_of
 from trading.facts import LotMoved
 from trading.models import Lot, Tender
+from trading.rules import abnormal
 from trading.rules.lifecycle import Move, Stage
 
 
@@ -273,15 +274,7 @@ def _ask_abnormal(work: Work, tender: Tender, lot: Lot) -> None:
                 tender_id=tender.id,
                 lot_id=lot.id,
                 bid_id=bid.id,
-                triggers=[
-                    {
-                        "rule": t.rule,
-                        "price": f"{t.price.yuan:.2f}",
-                        "bound": str(t.bound),
-                        "source": t.source,
-                    }
-                    for t in triggers
-                ],
+                triggers=[one.to_plain() for one in triggers],
                 asked_at=work.now,
                 due_at=abnormal.answer_due(law, work.now),
                 votes={},

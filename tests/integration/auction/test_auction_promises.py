@@ -125,7 +125,7 @@ def test_each_promise_notices_its_breach(
     hall.end().follow()
     hall.core.stop()
     house.clock.tick(timedelta(days=1))
-    assert [broken(house, one) for one in promises.PROMISES] == [[], [], [], [], []]
+    assert [broken(house, one) for one in promises.PROMISES] == [[], [], [], [], [], []]
     assert sale.auction().stage is AuctionStage.SOLD
 
     with house.platform.database.session(write=True) as session, session.begin():

@@ -7,10 +7,10 @@ from fractions import Fraction
 
 import pytest
 
-from evaluation.rules.abnormal import abnormal_prices, accepted, answer_due
 from kernel import rulebook
 from kernel.errors import NotNow, NotValid
 from kernel.money import Money
+from trading.rules.abnormal import abnormal_prices, accepted, answer_due, require_group
 
 NOW = datetime(2026, 12, 1, 2, tzinfo=UTC)
 GP = rulebook.in_force("GP", "CN", NOW)
@@ -142,3 +142,26 @@ def test_votes_come_from_every_member_and_nobody_else() -> None:
         accepted({"m1": True}, MEMBERS, explained=True, now=NOW, due_at=NOW)
     with pytest.raises(NotValid, match="not_a_member"):
         accepted({"x": True}, MEMBERS, explained=True, now=NOW, due_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        (["王", "李"], "review_group_small"),
+        (["王", "李", " "], "review_group_unnamed"),
+        (["王", "李", "王"], "review_group_twice"),
+    ],
+)
+def test_a_review_group_has_three_members_each_named_once(members: list[str], code: str) -> None:
+    require_group(["王", "李", "赵"])
+    with pytest.raises(NotValid, match=code):
+        require_group(members)
+
+
+def test_a_trigger_is_told_exactly() -> None:
+    found = abnormal_prices(GP, {"A": yuan(100), "B": yuan(400), "C": yuan(500)}, ceiling=None)
+
+    assert [one.to_plain() for one in found["A"]] == [
+        {"rule": "AL-1", "price": "100.00", "ratio": "1/2", "bound": "500/3", "source": "财库〔2026〕2号"},
+        {"rule": "AL-2", "price": "100.00", "ratio": "1/2", "bound": "200", "source": "财库〔2026〕2号"},
+    ]

@@ -1,11 +1,13 @@
 """Abnormally low prices in government procurement: triggers that ask, never reject by themselves.
 
+Sealed bids (``evaluation``) and offers of reverse auctions (``bidding``) are judged by the same tests.
+
 Source: 财库〔2026〕2号, from 2026-02-01; rules.md §2.5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -21,12 +23,24 @@ B = TypeVar("B")
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """One test that fired: its row, the price, and the bound the price lies strictly below (exact yuan)."""
+    """One test that fired: its row, the price, the ratio in effect, and the bound the price lies strictly below (exact
+    yuan)."""
 
     rule: str
     source: str
     price: Money
+    ratio: Fraction
     bound: Fraction
+
+    def to_plain(self) -> dict[str, str]:
+        """As rows and facts hold it; ratio and bound as exact fractions."""
+        return {
+            "rule": self.rule,
+            "price": f"{self.price.yuan:.2f}",
+            "ratio": str(self.ratio),
+            "bound": str(self.bound),
+            "source": self.source,
+        }
 
 
 def ratios(law: Rulebook, printed: Mapping[str, Fraction] | None = None) -> dict[str, tuple[Limit, Fraction]]:
@@ -85,7 +99,7 @@ def abnormal_prices(
             if rule == "AL-2" and price != ordered[0]:
                 continue
             if price.exact < base * ratio:
-                triggers.append(Trigger(rule, limit.source, price, base * ratio))
+                triggers.append(Trigger(rule, limit.source, price, ratio, base * ratio))
         if triggers:
             fired[bid] = tuple(triggers)
     return fired
@@ -131,6 +145,28 @@ def accepted(
         raise NotNow("votes_missing", source="财库〔2026〕2号", persons=missing)
     return 2 * sum(votes.values()) > len(set(members))
 
+
+def require_group(members: Sequence[str]) -> None:
+    """Refuse a group that may not judge an explanation: at least three members, each named, and each once.
+
+    Raises:
+        NotValid: ``review_group_small`` with the least number, ``review_group_unnamed``, ``review_group_twice`` with the
+            names.
+
+    Source: 政府采购法 第三十八条 (three or more); rules.md §2.5 (majority).
+    """
+    article = "政府采购法 第三十八条"
+    if len(members) < GROUP_MIN:
+        raise NotValid("review_group_small", source=article, field="members", least=GROUP_MIN)
+    if any(not name.strip() for name in members):
+        raise NotValid("review_group_unnamed", source=article, field="members")
+    twice = sorted({name for name in members if members.count(name) > 1})
+    if twice:
+        raise NotValid("review_group_twice", source=article, field="members", persons=twice)
+
+
+GROUP_MIN = 3
+"""The least members of a buyer's review group."""
 
 _ROWS = {
     "AL-1": "abnormal_mean_ratio",
