@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from bidding.actions import auctions, auctions_end, auctions_offer
+from bidding.actions import auctions, auctions_end, auctions_offer, auctions_price
 from bidding.models_auction import Auction, AuctionStage
 from bidding.rules.auction import Format, default_terms
 from bidding.rules.auction.events import OfferMade, WillContinue
 from bidding.rules.auction.terms import Direction, LimitMode, Step, Terms
+from bidding.rules.low_offers import ReviewState
 from kernel.errors import Refusal
 from kernel.money import Money
 from simulation import deal as deals
@@ -39,6 +40,7 @@ class Sale:
         bidders: places in the city's list of bidders; the demonstration's own bidder is 0.
         steps: offers as ``(share of the free period, place among bidders, steps beyond what is needed)``.
         unit: what amounts are rounded to.
+        explanation: what a bidder says who is asked about an abnormally low price; empty: nothing.
     """
 
     title: str
@@ -57,6 +59,7 @@ class Sale:
     bond_percent: int = 0
     district: str = "临江区"
     lot: str = "标的一"
+    explanation: str = "设备由自有产线生产，材料按年度协议价采购，成本明细附后。"
 
 
 @dataclass(frozen=True)
@@ -102,13 +105,49 @@ def tell_sale(world: World, sale: Sale, made: list[Deal]) -> Story:
     while stage_of(world, auction_id) in (AuctionStage.PRINTED, AuctionStage.LIVE):
         yield begins + free + timedelta(minutes=10)
         begins += timedelta(minutes=30)
+    yield from explain_prices(world, gathered, sale.explanation)
     yield world.now + timedelta(hours=20)
     yield from conclude(world, gathered)
 
 
+def explain_prices(world: World, gathered: Gathered, explanation: str) -> Story:
+    """Whoever is asked about a low price explains it in time, or lets the time pass when he has nothing to say."""
+    with world.read() as session:
+        auction = session.get_one(Auction, gathered.auction_id)
+        waiting = [
+            one.plate
+            for one in auctions_price.reviews_of(session, auction.id)
+            if auctions_price.state_of_review(one, auction, world.now) is ReviewState.ASKED
+        ]
+    if not waiting:
+        return
+    yield world.now + timedelta(minutes=6)
+    for player in gathered.players if explanation else ():
+        if _plate(world, gathered.auction_id, player) in waiting:
+            with world.begin(player) as work:
+                auctions_price.explain_price(work, gathered.auction_id, explanation)
+
+
+def judge_prices(world: World, gathered: Gathered) -> None:
+    """The buyer files what his review group decided about every explanation."""
+    with world.read() as session:
+        auction = session.get_one(Auction, gathered.auction_id)
+        explained = [
+            one.plate
+            for one in auctions_price.reviews_of(session, auction.id)
+            if auctions_price.state_of_review(one, auction, world.now) is ReviewState.EXPLAINED
+        ]
+    for plate in explained:
+        with world.begin(gathered.deal.buyer) as work:
+            auctions_price.judge_price(
+                work, gathered.auction_id, plate, REVIEW_GROUP, "成本构成完整，证明材料与报价相符。"
+            )
+
+
 def conclude(world: World, gathered: Gathered) -> Story:
-    """The seller confirms what was sold, and both sign."""
+    """The seller confirms what was sold, after a low price was judged, and both sign."""
     if stage_of(world, gathered.auction_id) is AuctionStage.SOLD:
+        judge_prices(world, gathered)
         with world.begin(gathered.deal.buyer) as work:
             auctions_end.confirm_result(work, gathered.auction_id)
         yield world.now + timedelta(days=3)
@@ -251,6 +290,26 @@ def yuan(text: str) -> Money:
     return Money.from_yuan(text)
 
 
+REVIEW_GROUP = (("周文博", True), ("许静", True), ("高洋", False))
+"""The buyer's review group of the demonstration, with its votes."""
+
+SCANNERS = Sale(
+    title="市档案馆高速扫描仪采购（网上竞价）",
+    summary="高速文档扫描仪 40 台，含两年上门服务。",
+    quantity="40 台",
+    regime="GP",
+    category="goods",
+    procedure="reverse_auction",
+    format=Format.BLIND_REVERSE,
+    start=yuan("860000"),
+    lead=timedelta(days=24),
+    bidders=(1, 4, 6, 11),
+    steps=((0.1, 0, 4), (0.3, 1, 6), (0.5, 3, 5), (0.7, 2, 112)),
+    unit=yuan("100"),
+    printed={"extension": None},
+    district="向阳区",
+)
+"""A government purchase whose best offer is so low that the law asks for an explanation before it is confirmed."""
 LAPTOPS = Sale(
     title="市直机关台式电脑采购（网上竞价）",
     summary="台式电脑 300 台，含三年上门服务。",
@@ -359,6 +418,7 @@ def told(world: World, now: datetime, made: list[Deal]) -> list[tuple[datetime, 
 
     return [
         at(LAPTOPS, timedelta(days=40, hours=3)),
+        at(SCANNERS, timedelta(days=26, hours=3)),
         at(LAND, timedelta(days=52)),
         at(VEHICLES, timedelta(days=19, hours=2)),
         at(LIVE_PURCHASE, timedelta(minutes=40)),

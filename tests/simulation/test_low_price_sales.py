@@ -1,0 +1,41 @@
+"""The demonstration's purchase with an abnormally low price: explained and judged, or passed over in silence."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from bidding.models_auction import Auction
+from bidding.models_result import PriceReview
+from bidding.promises_auction import no_low_price_unasked
+from simulation import sales
+from simulation.demo import Agenda
+from tests.support.city import NOON, City
+from trading.models import Lot
+
+
+@pytest.mark.parametrize("explains", [True, False])
+def test_a_low_price_of_the_city_is_settled_before_the_result(tmp_path: Path, explains: bool) -> None:
+    city = City(tmp_path, NOON - timedelta(days=60), buyers=2, bidders=14, experts=1)
+    agenda = Agenda(city.world, NOON, io.StringIO())
+    sale = sales.SCANNERS if explains else replace(sales.SCANNERS, explanation="")
+    agenda.add(NOON - timedelta(days=50), sales.tell_sale(city.world, sale, agenda.deals))
+    agenda.run()
+
+    with city.world.read() as session:
+        auction, lot = session.scalars(sa.select(Auction)).one(), session.scalars(sa.select(Lot)).one()
+        review = session.scalars(sa.select(PriceReview)).one()
+        breaches = list(no_low_price_unasked.check(session, city.world.now))
+
+    assert [one["rule"] for one in review.triggers] == ["AL-2", "AL-3"]
+    assert auction.result is not None
+    assert lot.outcome is not None
+    ranking = [one["plate"] for one in auction.result["ranking"]]
+    assert (review.accepted, len(review.votes)) == ((True, 3) if explains else (False, 0))
+    assert lot.outcome["plate"] == ranking[0 if explains else 1]
+    assert breaches == []
