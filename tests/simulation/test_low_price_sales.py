@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+import random
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -15,22 +15,23 @@ from bidding.models_result import PriceReview
 from bidding.promises_auction import no_low_price_unasked
 from simulation import sales
 from simulation.demo import Agenda
-from tests.support.city import NOON, City
+from simulation.world import World, found_city
+from tests.support.house import House
 from trading.models import Lot
 
 
 @pytest.mark.parametrize("explains", [True, False])
-def test_a_low_price_of_the_city_is_settled_before_the_result(tmp_path: Path, explains: bool) -> None:
-    city = City(tmp_path, NOON - timedelta(days=60), buyers=2, bidders=14, experts=1)
-    agenda = Agenda(city.world, NOON, io.StringIO())
+def test_a_low_price_of_the_city_is_settled_before_the_result(house: House, explains: bool) -> None:
+    world = found_city(World(house.platform, house.clock, random.Random(7)), bidders=14)
+    agenda = Agenda(world, world.now + timedelta(days=40), io.StringIO())
     sale = sales.SCANNERS if explains else replace(sales.SCANNERS, explanation="")
-    agenda.add(NOON - timedelta(days=50), sales.tell_sale(city.world, sale, agenda.deals))
+    agenda.add(world.now, sales.tell_sale(world, sale, agenda.deals))
     agenda.run()
 
-    with city.world.read() as session:
+    with house.read() as session:
         auction, lot = session.scalars(sa.select(Auction)).one(), session.scalars(sa.select(Lot)).one()
         review = session.scalars(sa.select(PriceReview)).one()
-        breaches = list(no_low_price_unasked.check(session, city.world.now))
+        breaches = list(no_low_price_unasked.check(session, world.now))
 
     assert [one["rule"] for one in review.triggers] == ["AL-2", "AL-3"]
     assert auction.result is not None
