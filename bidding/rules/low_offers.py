@@ -143,7 +143,7 @@ def choose(
         raise NotValid("sale_is_final", source="拍卖法 第五十一条", field="rejected")
     for plate in sorted(grounds):
         _require_closed(plate, reviews, due)
-    passed, fallen = dict(grounds), list[str]()
+    passed = dict(grounds)
     failed = {ReviewState.REJECTED, ReviewState.SILENT}
     passed |= {plate: GROUND for plate in grounds if reviews.get(plate) in failed}
     while True:

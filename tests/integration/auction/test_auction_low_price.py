@@ -191,9 +191,9 @@ def test_only_a_named_group_of_three_with_a_reason_decides_and_once(sale: Sale, 
     assert reviews(house)[low].accepted is True
 
 
-def test_a_failed_review_is_the_rejection_and_the_next_offer_is_checked_in_its_turn(
-    sale: Sale, house: House
-) -> None:
+def test_a_failed_review_is_the_rejection_and_the_next_offer_is_checked_in_its_turn(any_house: House) -> None:
+    house, sale = any_house, Sale(any_house)
+    sale.publish()
     _, seats = held(sale, 950_000, 430_000, 420_000)
     assert set(reviews(house)) == {seats[1].plate, seats[2].plate}
     explain(sale, seats[2])
