@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from bidding import auction_facts as facts
 from bidding.actions.auctions_letters import issue_confirmation
-from bidding.actions.auctions_price import ask_low_prices, take_offer
+from bidding.actions.auctions_price import ask_low_prices, reviews_of, take_offer
 from bidding.actions.auctions_sealed import published
 from bidding.actions.auctions_write import hold
 from bidding.hall_core import journal
@@ -271,6 +271,7 @@ def confirm_result(work: Work, auction_id: UUID, *, rejected: Mapping[str, str] 
         price=price,
         report=auction.journal_sha256,
         reason=told,
+        watched=any(one.plate == plate and one.accepted for one in reviews_of(work.session, auction.id)),
         told={"auction": str(auction.id), "plate": plate}
         | ({"passed_over": [{"plate": one, "ground": ground} for one, ground in passed]} if passed else {}),
     )

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from bidding.actions.submission import bid_by_code
 from bidding.models import Bid, OpenedPart
 from evaluation.actions.reports import report_of
-from evaluation.models import Award, EvaluationReport, Panelist
+from evaluation.models import AbnormalReview, Award, EvaluationReport, Panelist
 from evaluation.rights import AWARD_CONFIRM, CANDIDATES_PUBLISH
 from evaluation.rules import award as rules
 from evaluation.rules.ranking import Place
@@ -125,6 +125,7 @@ def confirm_award(
             price=price,
             report=report.digest,
             reason=told,
+            watched=bool(work.scalars(_ACCEPTED.where(AbnormalReview.bid_id == chosen.id))),
             told={"promised": _promised(work, chosen)},
         ),
     )
@@ -132,6 +133,9 @@ def confirm_award(
     _publish_result(work, tender, lot, report, candidate)
     _tell_everybody(work, tender, lot, report, bid)
     return award
+
+
+_ACCEPTED = sa.select(AbnormalReview).where(AbnormalReview.accepted.is_(True))
 
 
 def _promised(work: Work, bid: Bid) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class Outcome:
     Attributes:
         bid: hex id of the chosen bid. rank: its rank in the report. report: hex digest of the report.
         reason: why rank 1 was passed over, empty when it was not.
+        watched: the price set off a test for abnormally low prices and was accepted after an explanation, so the
+            performance of the contract is watched (rules §2.5). told: what else the room below has to say of it.
     """
 
     bid: str
@@ -35,6 +37,7 @@ class Outcome:
     price: Money
     report: str
     reason: str = ""
+    watched: bool = False
     told: dict[str, Any] = field(default_factory=dict)
 
 
@@ -85,6 +88,7 @@ def settle_lot(work: Work, lot_id: UUID, outcome: Outcome) -> Lot:
         "price": f"{outcome.price.yuan:.2f}",
         "report": outcome.report,
         "reason": outcome.reason,
+        "watched": outcome.watched,
         **outcome.told,
     }
     lot.awarded_at = work.now

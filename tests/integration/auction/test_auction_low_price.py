@@ -133,6 +133,7 @@ def test_an_accepted_explanation_lets_the_buyer_confirm_and_only_then(sale: Sale
     outcome = sale.lot().outcome
     assert outcome is not None
     assert (outcome["plate"], outcome["rank"], outcome["reason"]) == (low.plate, 1, "")
+    assert outcome["watched"] is True
     (explained,) = told(house, "bidding.auction_price.explained")
     assert explained["digest"] == hashlib.sha256(WORDS.encode()).hexdigest()
     assert WORDS not in str(explained)
@@ -232,6 +233,7 @@ def test_silence_falls_by_the_rule_at_the_confirmation_and_needs_no_vote(sale: S
         seats[1].plate,
         [{"plate": low, "ground": "abnormally_low"}],
     )
+    assert outcome["watched"] is False
     (judged,) = told(house, "bidding.auction_price.judged")
     assert (judged["accepted"], judged["explained"], judged["members"]) == (False, False, [])
 

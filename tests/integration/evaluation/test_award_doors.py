@@ -11,7 +11,7 @@ from evaluation.actions import awards
 from kernel.errors import NotNow
 from simulation import deal as moves
 from simulation.world import World
-from tests.integration.evaluation.conftest import Scene, _award
+from tests.integration.evaluation.conftest import Scene, _award, walk
 from trading import actions as trading
 
 Make = Callable[..., Scene]
@@ -256,6 +256,19 @@ def test_a_low_price_is_explained_in_time_and_judged_by_vote(scene: Make) -> Non
         assert vote.status_code == 303
     assert one.panel().state == "reporting"
     assert one.report().body["candidates"][0]["bid"] == code
+
+    walk(one, "awarded", since="signing")
+    shown = one.client(one.deal.buyer).get(f"/desk/tenders/{one.code}/lots/1/contract").text
+    assert "履约重点关注" in shown
+    assert "履约重点关注" in one.client(one.world.supervisors[0]).get(f"/supervision/tenders/{one.code}").text
+
+
+def test_a_price_that_nobody_had_to_explain_is_not_watched(scene: Make) -> None:
+    one = scene(method="gp_lowest", stage="awarded")
+    assert one.lot().outcome["watched"] is False
+    assert (
+        "履约重点关注" not in one.client(one.deal.buyer).get(f"/desk/tenders/{one.code}/lots/1/contract").text
+    )
 
 
 def _blind(scene: Scene, code: str) -> dict[str, str]:
