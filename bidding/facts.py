@@ -169,6 +169,20 @@ class RecordSigned(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HallSpoken(Fact):
+    """A message in the opening hall. Its text and who wrote it stand in the record by their salted digest.
+
+    ``voice``: in which capacity, see ``bidding.rules.speaking.Voice``; ``org``: credit code of the organisation.
+    """
+
+    name = "bidding.hall.spoken"
+    message: UUID
+    voice: str
+    org: str = private()
+    text: str = private()
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionProlonged(Fact):
     """An objection to the opening waits for its answer, so the session goes on."""
 

@@ -109,6 +109,12 @@ class Objecting(Form):
     lot: str = ""
 
 
+class Speaking(Form):
+    """A message in the opening hall; the rule says how long it may be."""
+
+    text: Annotated[str, Field(max_length=8000)] = ""
+
+
 class Answering(Form):
     """The buyer's answer on the spot."""
 

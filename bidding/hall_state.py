@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from bidding.actions.closing import bids_to_open, opening_of
 from bidding.actions.custody import policy_by_digest, seats_of
 from bidding.actions.unsealing import opening_order
+from bidding.hall_words import Crowd, Line, crowds, lines, placed_now, voice_of
 from bidding.models import Attendance, Bid, CoefficientDraw, OpenedPart, Opening, RecordSignature, Release
 from bidding.rights import runs_tender
 from bidding.rules.states import OpeningState
@@ -30,17 +31,6 @@ from sealbid.policy import Policy
 from trading.models import Objection, Tender
 from trading.rules.lifecycle import Stage
 
-FEED = (
-    "bidding.tender.closed",
-    "bidding.shares.released",
-    "bidding.shares.disclosed",
-    "bidding.bids.opened",
-    "bidding.coefficient.drawn",
-    "bidding.opening.failed",
-    "bidding.opening.confirmed",
-    "trading.objection.filed",
-    "trading.objection.answered",
-)
 HALL = Role.BIDDER, Role.SUPERVISOR, Role.CUSTODIAN, Role.BUYER, Role.AGENT
 
 
@@ -99,16 +89,6 @@ class Word:
 
 
 @dataclass(frozen=True)
-class News:
-    """A line of the feed: what happened, when, and where in the log it stands."""
-
-    name: str
-    at: datetime
-    leaf: int | None
-    who: str
-
-
-@dataclass(frozen=True)
 class Mark:
     """A bidder's word under the record."""
 
@@ -119,7 +99,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Hall:
-    """Everything a hall shows. ``stage``: before, closing, releasing, opened, confirmed or failed."""
+    """Everything a hall shows. ``stage``: before, closing, releasing, opened, confirmed or failed.
+
+    ``mute``: why the actor cannot write here: ``early``, ``over``, ``unnamed`` or ``watching``; empty when he can.
+    """
 
     tender: Tender
     version: int
@@ -131,11 +114,12 @@ class Hall:
     rows: tuple[Row, ...] = ()
     draws: tuple[Draw, ...] = ()
     objections: tuple[Word, ...] = ()
-    feed: tuple[News, ...] = ()
+    lines: tuple[Line, ...] = ()
     marks: tuple[Mark, ...] = ()
-    present: tuple[tuple[str, datetime], ...] = ()
+    crowds: tuple[Crowd, ...] = ()
     failed_lots: tuple[int, ...] = ()
     can: frozenset[str] = field(default_factory=frozenset)
+    mute: str = ""
 
     @property
     def released(self) -> int:
@@ -153,25 +137,27 @@ class Hall:
 def hall(session: Session, tender: Tender, actor: Actor, now: datetime) -> Hall:
     """The hall of a published tender for one actor at one instant."""
     opening = opening_of(session, tender.id)
-    stage = _stage(tender, opening, now)
+    stage, threshold = _stage(tender, opening, now), _threshold(session, tender)
     closed = opening is not None
+    mute = _mute(session, tender, stage, actor)
     rows = _rows(session, tender, opening, actor) if opening and stage != "failed" else ()
     return Hall(
         tender=tender,
         version=_version(session, tender.id, closed=closed),
         stage=stage,
         now=now,
-        threshold=_threshold(session, tender),
+        threshold=threshold,
         opening=opening,
         keys=_keys(session, tender),
         rows=rows,
         draws=_draws(session, tender) if closed else (),
         objections=_objections(session, tender),
-        feed=_feed(session, tender) if closed else (),
+        lines=lines(session, tender, opening, threshold, actor) if opening else (),
         marks=_marks(session, opening) if opening else (),
-        present=_present(session, tender) if closed else (),
+        crowds=crowds(session, tender) if closed and stage != "failed" else (),
         failed_lots=tuple(lot.number for lot in tender.lots if closed and lot.stage is Stage.FAILED),
-        can=_can(session, tender, opening, stage, actor, now),
+        can=_can(session, tender, opening, stage, actor, now) | ({"say"} if not mute else set()),
+        mute=mute,
     )
 
 
@@ -217,12 +203,12 @@ def _stage(tender: Tender, opening: Opening | None, now: datetime) -> str:
 
 
 def _version(session: Session, tender_id: UUID, *, closed: bool) -> int:
-    """Grows with everything the hall shows: the tender's facts and, once closed, who signed in."""
+    """Grows with everything the hall shows: the tender's facts and, once closed, who signed in and the log numbers."""
     last = session.scalar(sa.select(sa.func.max(FactRow.seq)).where(FactRow.subject == tender_id)) or 0
     if not closed:
         return last
     present = sa.select(sa.func.count()).select_from(Attendance).where(Attendance.tender_id == tender_id)
-    return last + (session.scalar(present) or 0)
+    return last + (session.scalar(present) or 0) + placed_now(session, tender_id)
 
 
 def _threshold(session: Session, tender: Tender) -> int:
@@ -333,21 +319,6 @@ def _objections(session: Session, tender: Tender) -> tuple[Word, ...]:
     )
 
 
-def _feed(session: Session, tender: Tender) -> tuple[News, ...]:
-    rows = session.scalars(
-        sa.select(FactRow).where(FactRow.subject == tender.id, FactRow.name.in_(FEED)).order_by(FactRow.seq)
-    ).all()
-    seats = {seat.x: seat.org_id for seat in seats_of(session, tender.id)}
-    orgs = organizations(session, list(seats.values()))
-    named = {x: orgs[org_id].name for x, org_id in seats.items()}
-    return tuple(
-        News(
-            row.name, row.at, book.place_of(session, row.record_id), named.get(int(row.body.get("x", 0)), "")
-        )
-        for row in rows
-    )
-
-
 def _marks(session: Session, opening: Opening) -> tuple[Mark, ...]:
     rows = session.scalars(
         sa.select(RecordSignature)
@@ -358,12 +329,17 @@ def _marks(session: Session, opening: Opening) -> tuple[Mark, ...]:
     return tuple(Mark(orgs[row.org_id].name, row.at, row.remark) for row in rows)
 
 
-def _present(session: Session, tender: Tender) -> tuple[tuple[str, datetime], ...]:
-    rows = session.scalars(
-        sa.select(Attendance).where(Attendance.tender_id == tender.id).order_by(Attendance.at)
-    ).all()
-    orgs = organizations(session, [row.org_id for row in rows])
-    return tuple((orgs[row.org_id].name, row.at) for row in rows)
+def _mute(session: Session, tender: Tender, stage: str, actor: Actor) -> str:
+    """Why the actor cannot write in the hall; before the close the answer is the same for every bidder."""
+    if not actor.has(*HALL):
+        return "watching"
+    if stage in ("before", "closing"):
+        return "early"
+    if stage in ("confirmed", "failed") or tender.terminated_at is not None:
+        return "over"
+    if voice_of(session, tender, actor) is not None:
+        return ""
+    return "unnamed" if actor.has(Role.BIDDER) else "watching"
 
 
 def _can(

@@ -253,6 +253,23 @@ class Attendance(Base):
     at: Mapped[datetime]
 
 
+class HallMessage(Audited, Base):
+    """A message in the opening hall; never changed, never deleted. ``voice``: in which capacity it was written."""
+
+    __tablename__ = "hall_message"
+    __table_args__ = (sa.Index("ix_hall_message_tender_id_said_at", "tender_id", "said_at"),)
+    __subject__ = "tender_id"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tender_id: Mapped[UUID] = mapped_column(sa.ForeignKey("tender.id"))
+    org_id: Mapped[UUID] = mapped_column(sa.ForeignKey("organization.id"))
+    person_id: Mapped[UUID]
+    voice: Mapped[str] = mapped_column(sa.String(12))
+    text: Mapped[str] = mapped_column(sa.Text)
+    said_at: Mapped[datetime]
+    record_id: Mapped[UUID]
+
+
 class StandingCustodian(Audited, Base):
     """An organisation that keeps shares for every tender of the city, besides the tenderer himself."""
 

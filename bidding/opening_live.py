@@ -1,6 +1,7 @@
 """The opening hall as a live channel: it tells that something changed, and the page fetches what everybody may see.
 
-Nothing of a bid travels here: news hold the hall's version and stage, which the page of the hall shows as well.
+Nothing of a bid travels here: news hold the hall's version and stage, which the page of the hall shows as well, and
+the words of a message, which anybody can read on that page from the same instant.
 
 Source: design guide §6 (04); docs/formats/live-channel.md.
 """
@@ -14,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from bidding import facts
 from bidding.hall_state import stage_now, version_now
+from bidding.hall_words import message_line
 from kernel import live
 from kernel.errors import NotFound
-from kernel.facts import Fact
+from kernel.facts import Fact, rfc3339
 from kernel.live import Channel, Json
 from kernel.platform import Platform
 from kernel.rights import Actor
@@ -68,8 +70,13 @@ def hall_changed(platform: Platform, fact: Fact) -> None:
     tell_hall(platform, fact.subject)
 
 
-def tell_hall(platform: Platform, tender_id: UUID) -> None:
-    """The version and the stage, no more; who hears it fetches the page."""
+def words_spoken(platform: Platform, fact: facts.HallSpoken) -> None:
+    """Tell everybody in the hall the words themselves, after the commit."""
+    tell_hall(platform, fact.subject, message_id=fact.message)
+
+
+def tell_hall(platform: Platform, tender_id: UUID, *, message_id: UUID | None = None) -> None:
+    """The version and the stage, no more; who hears it fetches the page. A message comes with its words."""
     if not live.audible(platform):
         return
     with platform.read() as session:
@@ -78,7 +85,12 @@ def tell_hall(platform: Platform, tender_id: UUID) -> None:
             return
         version = version_now(session, tender_id)
         stage = stage_now(session, tender, platform.outside.clock.now())
-    live.tell(platform, f"{PREFIX}:{tender_id}", version=version, news={"stage": stage})
+        said = message_line(session, message_id) if message_id is not None else None
+    news: Json = {"stage": stage}
+    if said is not None:
+        words = {"key": said.key, "voice": said.voice, "who": said.who, "text": said.text}
+        news["message"] = {**words, "at": rfc3339(said.at)}
+    live.tell(platform, f"{PREFIX}:{tender_id}", version=version, news=news)
 
 
 OPENING_CHANNEL = Channel(PREFIX, may_join=_may_join, snapshot=_snapshot, versions=_versions)

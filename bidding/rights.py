@@ -16,6 +16,7 @@ SHARES_RELEASE = Permission("bidding:shares:release")
 SECRET_OFFER = Permission("bidding:secret:offer")
 CLOSE = Permission("bidding:tender:close")
 HALL_ATTEND = Permission("bidding:hall:attend")
+HALL_SPEAK = Permission("bidding:hall:speak")
 RECORD_SIGN = Permission("bidding:record:sign")
 OPENING_CONFIRM = Permission("bidding:opening:confirm")
 AUCTION_TERMS = Permission("bidding:auction:terms")
@@ -46,6 +47,7 @@ RIGHTS: dict[Permission, Right] = {
     SECRET_OFFER: for_org("org_id", Role.BIDDER),
     CLOSE: only_system,
     HALL_ATTEND: any_of(holds(Role.BIDDER, Role.SUPERVISOR, Role.CUSTODIAN, Role.BUYER, Role.AGENT)),
+    HALL_SPEAK: holds(Role.BIDDER, Role.SUPERVISOR, Role.CUSTODIAN, Role.BUYER, Role.AGENT),
     RECORD_SIGN: holds(Role.BIDDER),
     OPENING_CONFIRM: runs_tender,
     AUCTION_TERMS: runs_tender,

@@ -19,11 +19,11 @@ from bidding.api_sealed import api_sealed
 from bidding.auction_facts import SlipSecretOffered
 from bidding.auction_live import CHANNEL
 from bidding.auction_rehearsal import REHEARSAL_CHANNEL
-from bidding.facts import SecretOffered, SharesDisclosed
+from bidding.facts import HallSpoken, SecretOffered, SharesDisclosed
 from bidding.hall_core.guards import install_journal_guards
 from bidding.models import Opening
 from bidding.models_auction import AuctionHead
-from bidding.opening_live import CHANGES, OPENING_CHANNEL, hall_changed
+from bidding.opening_live import CHANGES, OPENING_CHANNEL, hall_changed, words_spoken
 from bidding.panels import PANELS
 from bidding.promises import PROMISES
 from bidding.rights import RIGHTS
@@ -71,6 +71,7 @@ _heard: dict[Any, Any] = {
     SharesDisclosed: (_shares_came,),
     SecretOffered: (_secret_came,),
     SlipSecretOffered: (_slip_secret_came,),
+    HallSpoken: (words_spoken,),
 }
 _heard |= {fact: (*_heard.get(fact, ()), hall_changed) for fact in CHANGES}
 

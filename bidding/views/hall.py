@@ -11,12 +11,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from bidding import forms
 from bidding.actions import hall as actions
 from bidding.actions.closing import opening_of
+from bidding.actions.speaking import speak
 from bidding.hall_state import hall, state_json
 from bidding.models import Bid
 from bidding.rules.states import OpeningState
 from bidding.views.base import page, tender_of, views
 from kernel import documents
-from kernel.errors import NotAllowed, NotFound, NotNow, NotValid, Refusal
+from kernel.errors import NotAllowed, NotFound, NotNow, NotValid, Refusal, TooMany
 from kernel.facts import plain
 from kernel.i18n import gettext as _
 from kernel.web import actor, begin, form_refused, parse_form, platform, public, read, signed_in
@@ -75,6 +76,19 @@ def attend(code: str) -> Page:
         tender = tender_of(work.session, code)
         actions.attend(work, tender.id)
     flash(_("You have signed in to the hall."), "success")
+    return _back(code)
+
+
+@views.post("/tenders/<code>/opening/messages")
+@signed_in
+def say(code: str) -> Page:
+    """A message to everybody in the hall. Scripts take the page that comes back, with or without a refusal."""
+    try:
+        form = parse_form(forms.Speaking)
+        with begin() as work:
+            speak(work, tender_of(work.session, code).id, form.text)
+    except (NotAllowed, NotNow, NotValid, TooMany) as no:
+        return _hall_page(code, no)
     return _back(code)
 
 

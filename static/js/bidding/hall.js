@@ -9,6 +9,7 @@ import { now } from "../ui/time.js";
 
 const hall = document.getElementById("hall");
 const speak = () => document.getElementById("speak");
+const clock = new Intl.DateTimeFormat("en-GB", { timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const [CALM, LIVELY, REVEAL] = [8000, 2000, 1100];
 let attempt = 0;
 let aloud = false;
@@ -16,17 +17,24 @@ let online = false;
 let renewing = null;
 let again = false;
 
-/** The page again, parsed by the browser without running anything in it. */
-const fresh = () =>
+/** A page, parsed by the browser without running anything in it: `{ ok, page }`. */
+const load = (method, url, body = null) =>
   new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("GET", location.pathname + location.search);
+    request.open(method, url);
     request.responseType = "document";
     request.timeout = 15_000;
-    request.onload = () => (request.status === 200 && request.response ? resolve(request.response) : reject(new Error("status")));
+    request.onload = () => (request.response ? resolve({ ok: request.status === 200, page: request.response }) : reject(new Error("status")));
     request.onerror = request.ontimeout = () => reject(new Error("network"));
-    request.send();
+    request.send(body);
   });
+
+/** The page again. */
+async function fresh() {
+  const { ok, page } = await load("GET", location.pathname + location.search);
+  if (!ok) throw new Error("status");
+  return page;
+}
 
 const typing = (region) => [...region.querySelectorAll("textarea")].some((area) => area.value || area === document.activeElement);
 const calmly = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -62,19 +70,106 @@ async function reveal(next) {
   }
 }
 
-async function renew() {
-  const page = await fresh();
+const talk = document.getElementById("talk");
+const atEnd = () => talk.scrollHeight - talk.scrollTop - talk.clientHeight < 24;
+const toEnd = () => (talk.scrollTop = talk.scrollHeight);
+
+/** Bring a list up to date item by item, so that only what is new is read out. */
+function merge(list, next) {
+  const end = atEnd();
+  const wanted = [...next.children];
+  const ids = new Set(wanted.map(({ id }) => id));
+  for (const old of [...list.children]) if (!ids.has(old.id)) old.remove();
+  wanted.forEach((item, at) => {
+    const here = list.children[at];
+    const old = here?.id === item.id ? here : document.getElementById(item.id);
+    if (old?.outerHTML === item.outerHTML) {
+      if (old !== here) list.insertBefore(old, here ?? null);
+      return;
+    }
+    const shown = document.importNode(item, true);
+    if (old) {
+      if (old !== here) list.insertBefore(old, here ?? null);
+      old.replaceWith(shown);
+    } else list.insertBefore(shown, here ?? null);
+  });
+  if (end) toEnd();
+}
+
+/** A message that came with its news: shown at once, its log number follows. */
+function hear({ key, voice, who, text, at }) {
+  const list = hall.querySelector('[data-live="lines"]');
+  const form = document.getElementById("message-of-others").content.querySelector(`[data-voice="${voice}"]`);
+  if (!form || document.getElementById(key)) return;
+  const end = atEnd();
+  const item = document.importNode(form, true);
+  item.removeAttribute("data-voice");
+  item.id = key;
+  item.querySelector("[data-who]").replaceWith(who);
+  item.querySelector("p").textContent = text;
+  const time = item.querySelector("time");
+  time.dateTime = at;
+  time.textContent = clock.format(Date.parse(at));
+  list.append(item);
+  if (end) toEnd();
+}
+
+/** Send the message and stay on the page; without this script the form is posted and the page comes back. */
+async function send(form, button) {
+  const area = form.elements.text;
+  button.disabled = true;
+  try {
+    const { ok, page } = await load("POST", form.action, new FormData(form));
+    if (!page.getElementById("hall")) {
+      location.reload(); // signed out, or the hall is gone
+      return;
+    }
+    if (ok) area.value = "";
+    hall.querySelector('[data-live="problem"]').replaceWith(document.importNode(page.querySelector('[data-live="problem"]'), true));
+    if (ok) await change(page);
+    if (ok) toEnd();
+  } catch {
+    const note = document.createElement("p");
+    note.className = "sr-error";
+    note.setAttribute("role", "alert");
+    note.textContent = form.dataset.unsent;
+    hall.querySelector('[data-live="problem"]').replaceChildren(note);
+  } finally {
+    const again = hall.querySelector("[data-message] [data-send]");
+    if (again) again.disabled = false;
+    hall.querySelector("[data-message] textarea")?.focus();
+  }
+}
+
+hall.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!("message" in form.dataset) || !event.submitter?.hasAttribute("data-send")) return;
+  event.preventDefault();
+  send(form, event.submitter);
+});
+
+/** Show what a newer page shows; an older one, overtaken by news, is left alone. */
+async function put(page) {
   const next = page.getElementById("hall");
   if (!next) {
     location.reload();
     return;
   }
+  if (Number(next.dataset.version) < Number(hall.dataset.version)) {
+    again = true;
+    return;
+  }
   const missing = [...next.querySelectorAll("[data-live]")].some(({ dataset }) => !hall.querySelector(`[data-live="${dataset.live}"]`));
-  const other = ["sign", "object"].some((name) => Boolean(next.querySelector(`form[action*="${name}"]`)) !== Boolean(hall.querySelector(`form[action*="${name}"]`)));
+  const other = ["sign"].some((name) => Boolean(next.querySelector(`form[action*="${name}"]`)) !== Boolean(hall.querySelector(`form[action*="${name}"]`)));
   const record = next.querySelector('[data-live="record"]');
   for (const region of next.querySelectorAll("[data-live]")) {
     const old = hall.querySelector(`[data-live="${region.dataset.live}"]`);
-    if (!old || typing(old) || region === record) continue;
+    if (!old || region === record || region.dataset.live === "problem") continue;
+    if ("keyed" in region.dataset) {
+      merge(old, region);
+      continue;
+    }
+    if (typing(old)) continue;
     old.replaceWith(document.importNode(region, true));
   }
   if (record) {
@@ -82,18 +177,19 @@ async function renew() {
     await reveal(record);
     hall.querySelector('[data-live="record"]')?.replaceWith(document.importNode(record, true));
   }
+  hall.querySelector("#tab-objections").replaceChildren(...[...next.querySelector("#tab-objections").childNodes].map((one) => document.importNode(one, true)));
   if ((missing || other) && ![...hall.querySelectorAll("textarea")].some((area) => area.value)) location.reload();
   Object.assign(hall.dataset, { version: next.dataset.version, stage: next.dataset.stage });
   offerVoice();
 }
 
-/** Renew once at a time; what comes meanwhile is one more renewal after it. */
-function change() {
+/** Renew once at a time, with a page that is here already or a fresh one; what comes meanwhile is one more renewal after it. */
+function change(page = null) {
   if (renewing) {
     again = true;
     return renewing;
   }
-  renewing = renew().finally(() => {
+  renewing = (page ? put(page) : fresh().then(put)).finally(() => {
     renewing = null;
     if (again) {
       again = false;
@@ -137,7 +233,14 @@ live.onState(({ state, delay }) => {
 });
 live.channel(hall.dataset.channel, {
   state: ({ version }) => String(version) === hall.dataset.version || change().catch(() => {}),
-  news: () => change().catch(() => {}),
+  news: ({ message }, { version }) => {
+    if (!message) {
+      change().catch(() => {});
+      return;
+    }
+    hear(message);
+    hall.dataset.version = String(Math.max(version, Number(hall.dataset.version)));
+  },
   refused: () => live.close(), // asking goes on
 });
 
@@ -154,4 +257,6 @@ function offerVoice() {
 }
 
 offerVoice();
+toEnd();
+hall.addEventListener("sr:shown", toEnd);
 look();
