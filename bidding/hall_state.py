@@ -152,7 +152,7 @@ def hall(session: Session, tender: Tender, actor: Actor, now: datetime) -> Hall:
         rows=rows,
         draws=_draws(session, tender) if closed else (),
         objections=_objections(session, tender),
-        lines=lines(session, tender, opening, threshold, actor) if opening else (),
+        lines=lines(session, tender, threshold, actor) if opening else (),
         marks=_marks(session, opening) if opening else (),
         crowds=crowds(session, tender) if closed and stage != "failed" else (),
         failed_lots=tuple(lot.number for lot in tender.lots if closed and lot.stage is Stage.FAILED),

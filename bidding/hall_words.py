@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from bidding.actions.closing import bids_to_open
 from bidding.actions.custody import seats_of
-from bidding.models import Attendance, Bid, HallMessage, OpenedPart, Opening
+from bidding.models import Attendance, Bid, HallMessage, OpenedPart
 from bidding.rights import runs_tender
 from bidding.rules.speaking import Voice, voice
 from kernel.identity.queries import organizations
@@ -49,8 +49,8 @@ class Line:
     """One line of the hall's column, in the order of time.
 
     ``kind``: ``event`` (what the platform recorded; ``name`` is the fact), ``message``, ``objection`` or ``answer``.
-    ``voice``: in which capacity somebody wrote. ``number``: tree size of an event's checkpoint. ``reached``: this key
-    was the last one needed. ``took``: how long an objection waited for its answer, None while it waits.
+    ``voice``: in which capacity somebody wrote. ``reached``: this key was the last one needed. ``took``: how long an
+    objection waited for its answer, None while it waits.
     """
 
     key: str
@@ -62,7 +62,6 @@ class Line:
     voice: str = ""
     text: str = ""
     name: str = ""
-    number: int = 0
     reached: bool = False
     upheld: bool = False
     took: timedelta | None = None
@@ -100,14 +99,12 @@ def voice_of(session: Session, tender: Tender, actor: Actor) -> Voice | None:
     )
 
 
-def lines(
-    session: Session, tender: Tender, opening: Opening, threshold: int, actor: Actor
-) -> tuple[Line, ...]:
+def lines(session: Session, tender: Tender, threshold: int, actor: Actor) -> tuple[Line, ...]:
     """Events, messages and objections of a closed tender in the order of its facts."""
     told = session.scalars(
         sa.select(FactRow).where(FactRow.subject == tender.id, FactRow.name.in_(SHOWN)).order_by(FactRow.seq)
     ).all()
-    return _Telling(session, tender, opening, threshold, actor, told).lines()
+    return _Telling(session, tender, threshold, actor, told).lines()
 
 
 def message_line(session: Session, message_id: UUID) -> Line | None:
@@ -139,12 +136,11 @@ class _Telling:
         self,
         session: Session,
         tender: Tender,
-        opening: Opening,
         threshold: int,
         actor: Actor,
         told: Sequence[FactRow],
     ) -> None:
-        self._told, self._opening, self._threshold, self._actor = told, opening, threshold, actor
+        self._told, self._threshold, self._actor = told, threshold, actor
         self._parts = frozenset(tender.terms["parts"])
         self._places = book.places_of(session, (one.record_id for one in told))
         seats = seats_of(session, tender.id)
@@ -179,7 +175,6 @@ class _Telling:
             at=row.at,
             leaf=self._places.get(row.record_id),
             name=row.name,
-            number=self._opening.close_size if row.name == CLOSED else 0,
         )
 
     def _key(self, row: FactRow) -> Line | None:

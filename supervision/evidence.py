@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from bidding.actions.closing import opening_of
 from bidding.actions.custody import newest_policy, seats_of
 from bidding.actions.delivery import block_key
+from bidding.facts import HallSpoken
 from bidding.models import Bid, BidderSecret, OpenedPart, Opening, Release
 from bidding.models_auction import Auction
 from bidding.queries_auction import journal_of
@@ -135,6 +136,9 @@ def _leaves(
             yield pack.Leaf(record, encoded, proof, jcs.decode(row.confidential), bytes(row.salt2))
         elif record["body"].get("fact") == ExpertsDrawn.name and row.confidential and row.salt2:
             # Places in the frozen lists, no names: the numbers of the bids give the same order to anybody.
+            yield pack.Leaf(record, encoded, proof, jcs.decode(row.confidential), bytes(row.salt2))
+        elif record["body"].get("fact") == HallSpoken.name and row.confidential and row.salt2:
+            # Said before everybody in a public hall: the words and the credit code of the organisation that said them.
             yield pack.Leaf(record, encoded, proof, jcs.decode(row.confidential), bytes(row.salt2))
         else:
             yield pack.Leaf(record, encoded, proof)

@@ -12,7 +12,7 @@ const speak = () => document.getElementById("speak");
 const clock = new Intl.DateTimeFormat("en-GB", { timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const [CALM, LIVELY, REVEAL] = [8000, 2000, 1100];
 let attempt = 0;
-let aloud = false;
+let aloud = false; // the reader is off until somebody turns it on
 let online = false;
 let renewing = null;
 let again = false;
@@ -39,11 +39,23 @@ async function fresh() {
 const typing = (region) => [...region.querySelectorAll("textarea")].some((area) => area.value || area === document.activeElement);
 const calmly = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+const read = new Set(); // rows read aloud since the reader was turned on
+
+/** Read an open row aloud, once, in the language of the page. */
 function say(row) {
-  if (!aloud || !window.speechSynthesis) return;
+  if (!aloud || !row.dataset.say || read.has(row.id)) return;
+  read.add(row.id);
   const words = new SpeechSynthesisUtterance(row.dataset.say);
   words.lang = document.documentElement.lang;
   speechSynthesis.speak(words);
+}
+
+/** On: what is open already is read in its order, the rest as it opens. Off: silence at once. */
+function setAloud(on) {
+  aloud = on;
+  read.clear();
+  speechSynthesis.cancel();
+  if (on) hall.querySelectorAll("tr[data-say]").forEach(say);
 }
 
 /** How many rows are open on this page; it grows with the ceremony. */
@@ -127,7 +139,7 @@ async function send(form, button) {
     if (ok) area.value = "";
     hall.querySelector('[data-live="problem"]').replaceWith(document.importNode(page.querySelector('[data-live="problem"]'), true));
     if (ok) await change(page);
-    if (ok) toEnd();
+    toEnd();
   } catch {
     const note = document.createElement("p");
     note.className = "sr-error";
@@ -137,7 +149,7 @@ async function send(form, button) {
   } finally {
     const again = hall.querySelector("[data-message] [data-send]");
     if (again) again.disabled = false;
-    hall.querySelector("[data-message] textarea")?.focus();
+    hall.querySelector("[data-message] textarea")?.focus({ preventScroll: true });
   }
 }
 
@@ -176,6 +188,7 @@ async function put(page) {
     if (!calmly) countOpened();
     await reveal(record);
     hall.querySelector('[data-live="record"]')?.replaceWith(document.importNode(record, true));
+    if (aloud) hall.querySelectorAll("tr[data-say]").forEach(say);
   }
   hall.querySelector("#tab-objections").replaceChildren(...[...next.querySelector("#tab-objections").childNodes].map((one) => document.importNode(one, true)));
   if ((missing || other) && ![...hall.querySelectorAll("textarea")].some((area) => area.value)) location.reload();
@@ -250,9 +263,8 @@ function offerVoice() {
   button.hidden = false;
   button.setAttribute("aria-pressed", String(aloud));
   button.onclick = () => {
-    aloud = !aloud;
+    setAloud(!aloud);
     button.setAttribute("aria-pressed", String(aloud));
-    if (!aloud) speechSynthesis.cancel();
   };
 }
 

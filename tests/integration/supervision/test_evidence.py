@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from bidding.actions.speaking import speak
 from kernel.errors import NotNow
+from kernel.identity.models import Organization
 from kernel.ledger import sequencer, trust
 from kernel.money import Money
 from sealbid.verify import verify_evidence
@@ -201,3 +203,40 @@ def test_another_bidders_manifest_is_void_and_the_package_says_on_whose_word(
 
     assert (code, [line for line in lines if line.startswith("FAIL")]) == (0, [])
     assert any("on the platform's word" in line for line in lines)
+
+
+def test_words_of_the_hall_leave_with_the_package_once_the_tender_is_finished(
+    city: Any, tmp_path: Path
+) -> None:
+    deal, house = city.tender("opened"), city.house
+    buyer, bidder = city.world.buyers[0], city.world.bidders[0]
+    for one, text in ((buyer, "唱标只读投标函总价。"), (bidder, "<b>请确认</b>")):
+        with house.begin(house.actor(one.person_id)) as work:
+            speak(work, deal.tender_id, text)
+    city.world.sequence()
+    early = words_in(export_evidence(house.platform, deal.tender_id), tmp_path)
+    with house.begin(house.actor(buyer.person_id)) as work:
+        trading.terminate_tender(work, deal.tender_id, "重大变故")
+    city.world.sequence()
+
+    package = export_evidence(house.platform, deal.tender_id)
+
+    code, lines = verified(package, tmp_path, trust.trust_text(house.settings))
+    assert (code, [line for line in lines if line.startswith("FAIL")]) == (0, [])
+    with house.read() as session:
+        codes = [session.get_one(Organization, one.org_id).uscc for one in (buyer, bidder)]
+    assert early == [], "before that the digests alone stand in the log"
+    assert words_in(package, tmp_path) == [
+        {"org": codes[0], "text": "唱标只读投标函总价。"},
+        {"org": codes[1], "text": "<b>请确认</b>"},
+    ]
+
+
+def words_in(package: bytes, folder: Path) -> list[dict[str, str]]:
+    """The confidential halves of messages in a package, in the order of the log."""
+    path = folder / "words.zip"
+    path.write_bytes(package)
+    with zipfile.ZipFile(path) as opened:
+        names = sorted(name for name in opened.namelist() if name.startswith("private/"))
+        found = [json.loads(opened.read(name))["private"] for name in names]
+    return [one for one in found if "text" in one]
