@@ -245,7 +245,10 @@ live.onState(({ state, delay }) => {
   if (online) connection(state === "slow" ? "slow" : "good", { delay });
 });
 live.channel(hall.dataset.channel, {
-  state: ({ version }) => String(version) === hall.dataset.version || change().catch(() => {}),
+  state: ({ version }) => {
+    hall.dataset.joined = "";
+    if (String(version) !== hall.dataset.version) change().catch(() => {});
+  },
   news: ({ message }, { version }) => {
     if (!message) {
       change().catch(() => {});
