@@ -10,11 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from bidding.models import Bid, BidderSecret, OpenedPart, Opening, Release
+from bidding.models import Bid, BidderSecret, HallMessage, OpenedPart, Opening, Release
 from bidding.rules.auction import closings
 from kernel.identity.models import Organization
 from kernel.identity.queries import keys_of_organizations
 from kernel.ledger import book
+from kernel.ledger.models import FactRow
 from kernel.promises import Breach, promise
 from sealbid import signoff
 from sealbid.errors import SealError
@@ -146,10 +147,28 @@ def too_few_are_never_opened(session: Session, now: datetime) -> Iterable[Breach
                 yield Breach(session.get_one(Lot, lot_id).id, f"opened with {delivered[lot_id]} bids")
 
 
+@promise(
+    "Nobody speaks in an opening hall before its close, and what was said is what the log holds.",
+    source="招标投标法 第二十二条",
+)
+def hall_words_are_logged(session: Session, now: datetime) -> Iterable[Breach]:
+    said = (
+        sa.select(HallMessage, Opening.closed_at, FactRow.private)
+        .outerjoin(Opening, Opening.tender_id == HallMessage.tender_id)
+        .outerjoin(FactRow, FactRow.record_id == HallMessage.record_id)
+    )
+    for one, closed_at, kept in session.execute(said):
+        if closed_at is None or one.said_at < closed_at:
+            yield Breach(one.id, "said before the close")
+        elif kept is None or kept.get("text") != one.text:
+            yield Breach(one.id, "other words than the log's")
+
+
 PROMISES = (
     bids_open_on_time,
     sealed_stays_sealed,
     acknowledged_bids_are_in_the_close,
     nothing_accepted_late,
     too_few_are_never_opened,
+    hall_words_are_logged,
 )

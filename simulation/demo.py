@@ -34,7 +34,7 @@ from kernel.settings import Settings
 from sealbid import note
 from sealbid.custodian import CustodianState
 from sealbid.witness import StateFile, Witness, WitnessServer
-from simulation import cartel, names, sales, sealed_sales
+from simulation import cartel, hall_talk, names, sales, sealed_sales
 from simulation import deal as deals
 from simulation.deal import Deal, Offer
 from simulation.world import Player, World, found_city
@@ -270,14 +270,17 @@ def tell(agenda: Agenda, plan: Plan) -> Story:
                 _bid(world, deal, rival, lot, ceiling, place)
     if plan.until == "tendering":
         return
+    if plan.until == "opening":
+        hall_talk.come_in(world, deal, rivals)
     yield closes
     world.pass_time(closes)
+    if plan.until == "opening":
+        yield from hall_talk.held(world, deal, rivals)
+        return
     if not deals.release(world, deal, [1, 2, 4]):
         return
     if plan.ring:
         cartel.bring_bonds(world, deal, rivals)
-    if plan.until == "opening":
-        return
     yield world.now + timedelta(minutes=11)
     yield from _evaluate(world, deal, plan)
 

@@ -118,6 +118,10 @@ SABOTAGE: dict[str, Callable[[Connection], None]] = {
     "nobody_scores_who_left": sql("UPDATE panelist SET state = 'left' WHERE number = 1"),
     "names_stay_secret": after(sql(UNFROZEN), expert_in_a_fact),
     "publicity_is_long_enough": sql("UPDATE notice SET until_at = published_at WHERE kind = 'candidates'"),
+    "hall_words_are_logged": sql(
+        "INSERT INTO hall_message (id, tender_id, org_id, person_id, voice, text, said_at, record_id) "
+        f"SELECT id, id, buyer_id, buyer_id, 'host', '!', '{EARLY}', id FROM tender LIMIT 1"
+    ),
     "bids_are_explained": sql("UPDATE bid SET state = 'withdrawn' WHERE state = 'complete'"),
     "openings_are_explained": sql("UPDATE opening SET state = 'releasing'"),
     "deadlines_are_explained": sql(f"UPDATE tender SET bids_close_at = '{LATE}'"),

@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from bidding import promises
-from bidding.models import Bid, BidderSecret, OpenedPart, Opening, Release
+from bidding.actions.speaking import speak
+from bidding.models import Bid, BidderSecret, HallMessage, OpenedPart, Opening, Release
 from bidding.rules.states import BidState
 from kernel.ledger import book
 from kernel.ledger.models import LogRecord
@@ -99,6 +100,26 @@ def open_two(session: Any, deal: Deal) -> None:
     opening.close_body = {**opening.close_body, "bids": opening.close_body["bids"][:2]}
 
 
+def said_early(session: Any, deal: Deal) -> None:
+    one = session.scalars(sa.select(HallMessage)).one()
+    early = {"id": uuid4(), "said_at": deal.closes_at - timedelta(seconds=1)}
+    names = ("tender_id", "org_id", "person_id", "voice", "text", "record_id")
+    session.execute(sa.insert(HallMessage).values(**early, **{name: getattr(one, name) for name in names}))
+
+
+def other_words(session: Any, deal: Deal) -> None:
+    """Whoever holds the database drops the guard first."""
+    session.execute(sa.text("DROP TRIGGER guard_hall_message_update"))
+    session.execute(sa.update(HallMessage).values(text="不请"))
+
+
+def words_of_nobody(session: Any, deal: Deal) -> None:
+    one = session.scalars(sa.select(HallMessage)).one()
+    forged = {"id": uuid4(), "record_id": uuid4()}
+    names = ("tender_id", "org_id", "person_id", "voice", "text", "said_at")
+    session.execute(sa.insert(HallMessage).values(**forged, **{name: getattr(one, name) for name in names}))
+
+
 @pytest.mark.parametrize(
     ("promise", "sabotage"),
     [
@@ -111,6 +132,9 @@ def open_two(session: Any, deal: Deal) -> None:
         (promises.nothing_accepted_late, committed_late),
         (promises.nothing_accepted_late, completed_late),
         (promises.too_few_are_never_opened, open_two),
+        (promises.hall_words_are_logged, said_early),
+        (promises.hall_words_are_logged, other_words),
+        (promises.hall_words_are_logged, words_of_nobody),
     ],
 )
 def test_each_promise_notices_its_breach(
@@ -119,8 +143,10 @@ def test_each_promise_notices_its_breach(
     first, *_ = deal.bids(3)
     deal.submit(deal.seal(first.bidder, "59000000.00", replaces=first.code))
     deal.close()
+    with house.begin(house.actor(deal.buyer)) as work:
+        speak(work, deal.tender_id, "请释放钥匙")
     deal.release(1, 2, 3)
-    assert [broken(house, one) for one in promises.PROMISES] == [[], [], [], [], []]
+    assert [broken(house, one) for one in promises.PROMISES] == [[]] * 6
 
     with house.platform.database.session(write=True) as session, session.begin():
         sabotage(session, deal)
