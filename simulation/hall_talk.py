@@ -20,7 +20,7 @@ SEATS = (1, 2, 4)
 
 
 def come_in(world: World, deal: Deal, rivals: Sequence[Player]) -> None:
-    """Everybody signs in, as long before the deadline as after it."""
+    """The host and the bidders sign in before the deadline; nobody else learns of it until then."""
     for player in (deal.buyer, *rivals):
         with world.begin(player) as work:
             hall.attend(work, deal.tender_id)
@@ -34,23 +34,26 @@ def held(world: World, deal: Deal, rivals: Sequence[Player]) -> Iterator[datetim
     if not deals.release(world, deal, list(SEATS)):
         return
     yield world.now + timedelta(seconds=35)
-    _say(world, deal, rivals[1], "我单位报价中规费按新费率计取，请确认唱标口径。")
+    _say(world, deal, rivals[1], "我单位报价含运费和安装费，请确认唱标口径。")
     yield world.now + timedelta(seconds=29)
-    _say(world, deal, deal.buyer, "唱标只读投标函总价，规费核对在评标阶段进行。")
+    _say(world, deal, deal.buyer, "唱标只读投标函总价，明细在评标阶段核对。")
     yield world.now + timedelta(seconds=19)
     with world.begin(rivals[2]) as work:
         trading.file_objection(
             work,
             deal.tender_id,
             matter="opening",
-            text="开标记录缺少项目经理一栏，招标文件第 5.2 条要求公布。",
+            text="开标记录缺少质保期一栏，采购文件第 5.2 条要求公布。",
             in_time=True,
         )
     yield world.now + timedelta(seconds=18)
     with world.read() as session:
-        filed = session.scalars(sa.select(Objection.id).where(Objection.tender_id == deal.tender_id)).one()
+        query = sa.select(Objection.id).where(
+            Objection.tender_id == deal.tender_id, Objection.matter == "opening"
+        )
+        filed = session.scalars(query).one()
     with world.begin(deal.buyer) as work:
-        trading.answer_objection(work, filed, "项目经理在投标文件中载明，将随评标报告公布。", upheld=False)
+        trading.answer_objection(work, filed, "质保期在投标文件中载明，将随评审结果公布。", upheld=False)
 
 
 def _say(world: World, deal: Deal, player: Player, text: str) -> None:

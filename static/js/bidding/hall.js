@@ -95,7 +95,7 @@ function merge(list, next) {
   wanted.forEach((item, at) => {
     const here = list.children[at];
     const old = here?.id === item.id ? here : document.getElementById(item.id);
-    if (old?.outerHTML === item.outerHTML) {
+    if (old?.isEqualNode(item)) {
       if (old !== here) list.insertBefore(old, here ?? null);
       return;
     }
