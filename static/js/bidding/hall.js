@@ -172,7 +172,7 @@ async function put(page) {
     return;
   }
   const missing = [...next.querySelectorAll("[data-live]")].some(({ dataset }) => !hall.querySelector(`[data-live="${dataset.live}"]`));
-  const other = ["sign"].some((name) => Boolean(next.querySelector(`form[action*="${name}"]`)) !== Boolean(hall.querySelector(`form[action*="${name}"]`)));
+  const other = Boolean(next.querySelector('form[action*="sign"]')) !== Boolean(hall.querySelector('form[action*="sign"]'));
   const record = next.querySelector('[data-live="record"]');
   for (const region of next.querySelectorAll("[data-live]")) {
     const old = hall.querySelector(`[data-live="${region.dataset.live}"]`);
@@ -192,7 +192,8 @@ async function put(page) {
   }
   hall.querySelector("#tab-objections").replaceChildren(...[...next.querySelector("#tab-objections").childNodes].map((one) => document.importNode(one, true)));
   if ((missing || other) && ![...hall.querySelectorAll("textarea")].some((area) => area.value)) location.reload();
-  Object.assign(hall.dataset, { version: next.dataset.version, stage: next.dataset.stage });
+  const version = Math.max(Number(next.dataset.version), Number(hall.dataset.version)); // words may have come meanwhile
+  Object.assign(hall.dataset, { version: String(version), stage: next.dataset.stage });
   offerVoice();
 }
 
