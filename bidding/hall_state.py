@@ -151,7 +151,7 @@ def hall(session: Session, tender: Tender, actor: Actor, now: datetime) -> Hall:
         keys=_keys(session, tender),
         rows=rows,
         draws=_draws(session, tender) if closed else (),
-        objections=_objections(session, tender),
+        objections=_objections(session, tender) if closed else (),
         lines=lines(session, tender, threshold, actor) if opening else (),
         marks=_marks(session, opening) if opening else (),
         crowds=crowds(session, tender) if closed and stage != "failed" else (),

@@ -20,6 +20,7 @@ from sealbid import jcs, records
 from tests.integration.bidding.deal import Deal, SealedBid
 from tests.integration.bidding.test_opening_live import Ear
 from tests.support.house import House
+from trading import actions as trading
 
 
 def address(deal: Deal, door: str = "") -> str:
@@ -161,6 +162,19 @@ def test_before_the_close_every_bidder_sees_the_same_column_and_no_counts(deal: 
     guest = page(house.client(), deal)
     assert "家已签到" not in guest
     assert "签到情况" in guest
+
+
+def test_an_objection_that_came_before_the_close_names_nobody_in_the_hall(deal: Deal, house: House) -> None:
+    bids = deal.bids(3)
+    with house.begin(house.actor(bids[0].bidder)) as work:
+        trading.file_objection(work, deal.tender_id, matter="opening", text="开标地点不明")
+
+    early = page(house.client(), deal)
+    deal.close()
+
+    assert name_of(house, bids[0].bidder) not in early
+    assert "开标地点不明" not in early
+    assert "开标地点不明" in column(page(house.client(), deal))
 
 
 def test_a_stranger_an_observer_and_a_guest_only_read(deal: Deal, house: House) -> None:
