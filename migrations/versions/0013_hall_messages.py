@@ -1,14 +1,14 @@
 """Messages in the opening hall.
 
 Revision ID: 6d13f0a7c5b2
-Revises: 4c8f62d9b3e5
+Revises: 9d27b1e6a4c8
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = '6d13f0a7c5b2'
-down_revision = '4c8f62d9b3e5'
+down_revision = '9d27b1e6a4c8'
 branch_labels = None
 depends_on = None
 
