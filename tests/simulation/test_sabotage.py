@@ -21,6 +21,7 @@ from kernel.promises import Promise
 from simulation import deal as moves
 from simulation import retold
 from simulation.world import World, found_city
+from tests.integration.auction.test_auction_low_price import BROKEN_REVIEWS
 from tests.integration.auction.test_auction_promises import BROKEN_AUCTIONS
 from tests.integration.auction.test_auction_secrecy import BROKEN_SLIPS
 from tests.support.house import House
@@ -131,7 +132,7 @@ SABOTAGE: dict[str, Callable[[Connection], None]] = {
 }
 
 
-BESIDE = sorted({promise.name for promise, _ in (*BROKEN_AUCTIONS, *BROKEN_SLIPS)})
+BESIDE = sorted({promise.name for promise, _ in (*BROKEN_AUCTIONS, *BROKEN_REVIEWS, *BROKEN_SLIPS)})
 """Promises about auctions are broken where auctions are made: tests/integration/auction."""
 
 

@@ -261,6 +261,7 @@ def race(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Race]:
     sale = Staggered(
         house,
         lots=LOTS,
+        regime="SM",  # bidders without seats: nobody could be asked about a low price
         format=Format.BLIND_REVERSE,
         printed={"outage": Outage(resume_notice_minutes=0, remaining_seconds_min=2), "extension": None},
     )
