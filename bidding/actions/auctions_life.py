@@ -52,6 +52,8 @@ def keep_moment(work: Work, auction_id: UUID) -> None:
     """The timekeeper's call when a hall that owns the auction let its moment pass, or when no hall does.
 
     Safe to call at any time, twice, and by several processes: the head is locked, and the engine compares instants.
+    Time lost with an owner that fell silent is made up for once. Whoever listens calls another owner meanwhile; where
+    nobody does, the next moment is kept like any other, so that an auction ends though all halls are gone.
 
     Raises:
         NotNow: ``hall_keeps_it`` while the owner is alive and not late, ``moment_not_due`` before the moment.
@@ -60,6 +62,7 @@ def keep_moment(work: Work, auction_id: UUID) -> None:
     hold(work, auction_id)
     work.session.flush()
     owner, alive_at = rooms.owner_of(work.session.connection(), auction_id)
+    made_up: list[datetime] = []
 
     def deed(draft: Draft, now: datetime) -> None:
         moment = next_moment(draft.state)
@@ -70,10 +73,14 @@ def keep_moment(work: Work, auction_id: UUID) -> None:
                 raise NotNow("hall_keeps_it", owner=owner)
             if now - alive_at >= GRACE and lost(draft.state, alive_at, now):
                 draft.stand_still("failover", alive_at, now)
+                made_up.append(now)
                 return
         draft.advance(now)
 
     write(work, auction_id, deed)
+    for now in made_up:  # ownerless, and silent since now: who takes it later makes up for the rest
+        given_up = sa.update(HEADS).where(HEADS.c.id == auction_id).values(owner="", alive_at=now)
+        work.session.connection().execute(given_up)
     follow(work, auction_id)
 
 

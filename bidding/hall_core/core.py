@@ -53,6 +53,8 @@ OUTAGE = timedelta(seconds=5)
 WRITE_WAIT_SECONDS = 1.0
 """How long the committer waits for another writer before it says that it cannot write; it tries again anyway."""
 QUEUE_MAX = 20_000
+BATCH_MAX = 500
+"""Messages judged and written together. A longer queue takes turns: while a hall thinks, nobody hears that it is alive."""
 STANDING = frozenset({events.Pause.kind, events.Resume.kind})
 ROOMS_TOLD = 16
 """Rooms that are told before their listeners are woken: few enough that the first do not wait for the last."""
@@ -173,7 +175,7 @@ class HallCore:
             room, _ = rooms.load(connection, auction_id)
         with self._guard:
             self._rooms[auction_id] = room
-            if row.owner and row.alive_at is not None and lost(room.state, row.alive_at, now):
+            if row.alive_at is not None and lost(room.state, row.alive_at, now):
                 self._urgent.append((auction_id, "failover", row.alive_at))
         self._queue.put(None)
         return room
@@ -279,27 +281,33 @@ class HallCore:
         The committer's thread calls it again and again; a test calls it by hand.
         """
         waiting = list(messages or [])
-        self._drain(waiting)
+        self._drain(waiting, BATCH_MAX)
         with self._guard:
-            stale, self._stale = self._stale, set()
-        if stale:
-            self._reload(list(stale))
-        attempt = 0
+            reread, self._stale = list(self._stale), set()
+        attempt, moved, plan = 0, False, _Plan()
         while True:
             now = self.clock.now()
-            plan = self._plan(waiting, now)
+            # Whoever stamped his offer before an end and still waits in the queue is heard before that end.
+            more = len(waiting) >= BATCH_MAX and not self._queue.empty()
+            until = min(now, waiting[-1].recv_at) if more else now
             try:
+                self._reload(reread)
+                if (
+                    moved
+                ):  # judging anew takes time: an owner that is alive must not be taken for dead meanwhile
+                    self._beat(now)
+                plan = self._plan(waiting, now, until - DRAIN)
                 written = self._write(plan, now)
             except Moved:
                 self.figures.moved += 1
-                self._reload(list(plan.drafts))
+                reread, moved = list(plan.drafts), True
             except (sa.exc.DBAPIError, sa.exc.TimeoutError, OSError) as trouble:
                 self._in_trouble(trouble, now)
                 if self._stopping:
                     raise
                 self._sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
                 attempt += 1
-                self._drain(waiting)
+                self._drain(waiting, QUEUE_MAX)
             else:
                 if self._trouble_at is not None:
                     self._out_of_trouble(now)
@@ -308,8 +316,8 @@ class HallCore:
                     self._aside.submit(self._look)
                 return written
 
-    def _drain(self, waiting: list[_Message]) -> None:
-        while True:
+    def _drain(self, waiting: list[_Message], most: int) -> None:
+        while len(waiting) < most:
             try:
                 found = self._queue.get_nowait()
             except queue.Empty:
@@ -322,7 +330,8 @@ class HallCore:
 
     # ---- judging --------------------------------------------------------------------------------------------
 
-    def _plan(self, waiting: Sequence[_Message], now: datetime) -> _Plan:
+    def _plan(self, waiting: Sequence[_Message], now: datetime, until: datetime) -> _Plan:
+        """Judge messages in their order, then let every moment pass that lies no later than ``until``."""
         plan = _Plan()
         with self._guard:
             plan.urgent = list(self._urgent)
@@ -345,10 +354,10 @@ class HallCore:
         for auction_id, room in tuple(self._rooms.items()):
             held = plan.drafts.get(auction_id)
             moment = room.moment if held is None else next_moment(held.state)
-            if moment is not None and moment + DRAIN <= now:
+            if moment is not None and moment <= until:
                 draft = self._draft(plan, auction_id)
                 if draft is not None:
-                    draft.advance(now - DRAIN)
+                    draft.advance(until)
         return plan
 
     def _draft(self, plan: _Plan, auction_id: UUID) -> Draft | None:
@@ -446,18 +455,35 @@ class HallCore:
             self.figures.batches += 1
         return len(lines)
 
+    def _beat(self, now: datetime) -> None:
+        """Write that we are there, and nothing else."""
+        owned = [room for room in tuple(self._rooms.values()) if not room.head.over]
+        if owned:
+            with self.platform.database.writing_soon(WRITE_WAIT_SECONDS) as connection:
+                self._say_alive(connection, owned, now)
+
     def _say_alive(
         self, connection: Connection, owned: Sequence[Room], now: datetime
     ) -> dict[UUID, tuple[int, int]]:
-        """Write that we are there; returns what the database says of our rooms."""
+        """Write that we are there; returns what the database says of our rooms.
+
+        A room that the timekeeper took for ownerless is ours again as long as nobody else took it.
+        """
         ids = [room.id for room in owned]
-        ours = HEADS.c.id.in_(ids), HEADS.c.owner == self.name
-        connection.execute(sa.update(HEADS).where(*ours).values(alive_at=now))
+        mine = HEADS.c.owner == self.name
+        given_up = sa.and_(HEADS.c.owner == "", HEADS.c.alive_at.is_not(None))
+        fences = sa.tuple_(HEADS.c.id, HEADS.c.fence).in_([(room.id, room.head.fence) for room in owned])
+        connection.execute(
+            sa.update(HEADS).where(fences, mine | given_up).values(owner=self.name, alive_at=now)
+        )
+        ours = HEADS.c.id.in_(ids), mine
         found = connection.execute(sa.select(HEADS.c.id, HEADS.c.version, HEADS.c.fence).where(*ours))
         return dict.fromkeys(ids, TAKEN_AWAY) | {row.id: (row.version, row.fence) for row in found}
 
     def _reload(self, auctions: Sequence[UUID]) -> None:
         """Somebody else wrote: read again what he wrote, and forget rooms that have a new owner."""
+        if not auctions:
+            return
         with self.platform.database.reader.connect() as connection:
             for auction_id in auctions:
                 room = self._rooms.get(auction_id)
