@@ -24,9 +24,9 @@ from bidding.rules import low_offers as rules
 from bidding.rules.auction.terms import Terms
 from bidding.rules.low_offers import Choice, ReviewState
 from kernel.errors import NotFound, NotValid
-from kernel.identity.queries import people_acting
 from kernel.rights import Role
 from kernel.work import Work
+from trading.actions.contracts import tell_members
 from trading.actions.notices import law_of
 from trading.models import Lot, Tender
 from trading.rules import abnormal
@@ -77,7 +77,7 @@ def ask_low_prices(work: Work, auction: Auction, tender: Tender, lot: Lot) -> No
                 due_at=due_at,
             )
         )
-        _write_to(work, seats[plate].org_id, Role.BIDDER, "price_asked", auction, tender)
+        tell_members(work, seats[plate].org_id, Role.BIDDER, "price_asked", tender, auction=str(auction.id))
 
 
 def reviews_of(session: Session, auction_id: UUID) -> list[PriceReview]:
@@ -130,22 +130,10 @@ def explain_price(work: Work, auction_id: UUID, text: str) -> PriceReview:
             digest=hashlib.sha256(found.explanation.encode()).hexdigest(),
         )
     )
-    _write_to(work, tender.buyer_id, Role.BUYER, "price_explained", auction, tender)
+    tell_members(work, tender.buyer_id, Role.BUYER, "price_explained", tender, auction=str(auction.id))
     if tender.agent_id is not None:
-        _write_to(work, tender.agent_id, Role.AGENT, "price_explained", auction, tender)
+        tell_members(work, tender.agent_id, Role.AGENT, "price_explained", tender, auction=str(auction.id))
     return found
-
-
-def _write_to(work: Work, org_id: UUID, role: Role, template: str, auction: Auction, tender: Tender) -> None:
-    for person in work.scalars(people_acting(org_id=org_id, role=role)):
-        work.message(
-            to=person.email,
-            template=template,
-            lang=person.lang,
-            tender=tender.code,
-            title=tender.title,
-            auction=str(auction.id),
-        )
 
 
 def judge_price(

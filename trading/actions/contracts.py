@@ -105,7 +105,7 @@ def draft_contract(work: Work, lot_id: UUID, draft: ContractDraft) -> Contract:
             subject=tender.id, tender=tender.code, lot=lot.id, contract=number, digest=digest
         )
     )
-    tell_members(work, supplier.id, Role.BIDDER, "contract", tender, lot)
+    tell_members(work, supplier.id, Role.BIDDER, "contract", tender, lot=str(lot.number))
     return work.add(
         Contract(
             id=work.new_id(),
@@ -287,8 +287,8 @@ def _documents(session: Session, tender_id: UUID) -> list[Document]:
     )
 
 
-def tell_members(work: Work, org_id: UUID, role: Role, template: str, tender: Tender, lot: Lot) -> None:
-    """Write to everybody who holds this role in an organisation."""
+def tell_members(work: Work, org_id: UUID, role: Role, template: str, tender: Tender, **named: str) -> None:
+    """Write to everybody who holds this role in an organisation; ``named``: what the letter names beside the tender."""
     for person in work.scalars(people_acting(org_id=org_id, role=role)):
         work.message(
             to=person.email,
@@ -296,5 +296,5 @@ def tell_members(work: Work, org_id: UUID, role: Role, template: str, tender: Te
             lang=person.lang,
             tender=tender.code,
             title=tender.title,
-            lot=str(lot.number),
+            **named,
         )

@@ -125,7 +125,7 @@ def _lapse(work: Work, lot: Lot, ground: Ground, reason: str) -> AwardLapse:
         },
         lot=lot,
     )
-    tell_members(work, tender.buyer_id, Role.BUYER, "lapse", tender, lot)
+    tell_members(work, tender.buyer_id, Role.BUYER, "lapse", tender, lot=str(lot.number))
     return work.add(
         AwardLapse(
             id=work.new_id(),
