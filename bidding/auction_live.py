@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -72,13 +72,17 @@ class LiveOutlet:
         self._lock = threading.Lock()
         self._voices: dict[UUID, dict[str, _Voice]] = {}
         self._plates: dict[UUID, set[str]] = {}
-        self._own: dict[tuple[UUID, str], int] = {}
+        self._own: dict[UUID, dict[str, int]] = {}
+        self._memos: dict[UUID, sight.Memo] = {}
 
     def told(self, room: Room, before: State, after: State) -> None:
         live_here = self.platform.live
         if live_here is None:
             return
         channel, voices = f"{PREFIX}:{room.name}", self._voices_of(room.id)
+        memo = self._memos.get(room.id)
+        if memo is None:
+            memo = self._memos[room.id] = sight.Memo()
         said: list[tuple[str, int, Json]] = []
         for audience, viewer in AUDIENCES.items():
             voice = voices[audience]
@@ -86,11 +90,11 @@ class LiveOutlet:
                 # Nobody listened, so nobody can catch up from here; the number goes on by time, not by events.
                 voice.unheard = True
                 continue
-            news = sight.news(before, after, viewer)
+            news = sight.news(before, after, viewer, memo)
             if news is not None:
                 said.append((audience, self._numbered(voice, news), news))
-        mine = sight.privates(before, after, self._concerned(room.id, before, after))
-        own = [(plate, self._own_numbered(room.id, plate), news) for plate, news in mine]
+        mine = sight.privates(before, after, self._concerned(room.id, before, after), memo)
+        own = self._own_numbered(room.id, mine)
         if said or own:
             live_here.tell_all(channel, said, own)
 
@@ -116,7 +120,7 @@ class LiveOutlet:
     def own_version(self, auction: UUID, plate: str) -> int:
         """The number of a bidder's newest private news; they are counted for him alone, so the count tells him nothing."""
         with self._lock:
-            return self._own.setdefault((auction, plate), self._now())
+            return self._own.setdefault(auction, {}).setdefault(plate, self._now())
 
     def since(self, auction: UUID, audience: str, seen: int) -> list[tuple[int, Json]] | None:
         """News after a number, None when some of them are not kept."""
@@ -138,8 +142,8 @@ class LiveOutlet:
         """The room has another owner; numbers begin anew if it comes back."""
         with self._lock:
             self._voices.pop(auction, None)
-            for key in [one for one in self._own if one[0] == auction]:
-                del self._own[key]
+            self._own.pop(auction, None)
+            self._memos.pop(auction, None)
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp() * 1_000_000)
@@ -152,10 +156,18 @@ class LiveOutlet:
                 found = self._voices.setdefault(auction, {one: _Voice(begins) for one in AUDIENCES})
         return found
 
-    def _own_numbered(self, auction: UUID, plate: str) -> int:
+    def _own_numbered(self, auction: UUID, news: Iterable[tuple[str, Json]]) -> list[tuple[str, int, Json]]:
+        """Private news with the next number of everybody's own count."""
+        told = list(news)
+        if not told:
+            return []
         with self._lock:
-            number = self._own[auction, plate] = (self._own.get((auction, plate)) or self._now()) + 1
-            return number
+            numbers = self._own.setdefault(auction, {})
+            numbered = []
+            for plate, one in told:
+                number = numbers[plate] = (numbers.get(plate) or self._now()) + 1
+                numbered.append((plate, number, one))
+        return numbered
 
     def _numbered(self, voice: _Voice, news: Json) -> int:
         with self._lock:

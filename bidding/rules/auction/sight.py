@@ -91,6 +91,35 @@ def _sees(state: State, viewer: Viewer) -> _Sees:
     return _Sees(live, prices, counts, counts or live, room=live)
 
 
+class Memo:
+    """What was worked out of the newest state of an auction, by audience: it is the state before the next change.
+
+    It saves work and changes nothing: what it holds counts only for the very state it was made of.
+    """
+
+    __slots__ = ("_facts", "_places")
+
+    def __init__(self) -> None:
+        self._facts: dict[str, tuple[State, _Sees, tuple[object, ...]]] = {}
+        self._places: tuple[State, Callable[[Seat], int | bool | None]] | None = None
+
+    def facts(self, state: State, viewer: Viewer) -> tuple[State, _Sees, tuple[object, ...]]:
+        """What an audience sees of a state, and the facts behind it."""
+        name = audience_of(viewer)
+        held = self._facts.get(name)
+        if held is None or held[0] is not state:
+            sees = _sees(state, viewer)
+            held = self._facts[name] = (state, sees, _facts(state, sees))
+        return held
+
+    def places(self, state: State) -> Callable[[Seat], int | bool | None]:
+        """Everybody's place in a state."""
+        held = self._places
+        if held is None or held[0] is not state:
+            held = self._places = (state, _places(state))
+        return held[1]
+
+
 def snapshot(state: State, viewer: Viewer) -> Plain:
     """Everything this viewer's audience may see, as plain JSON. What is his alone comes from ``private``."""
     sees = _sees(state, viewer)
@@ -99,15 +128,16 @@ def snapshot(state: State, viewer: Viewer) -> Plain:
     return plain
 
 
-def news(before: State, after: State, viewer: Viewer) -> Plain | None:
+def news(before: State, after: State, viewer: Viewer, memo: Memo | None = None) -> Plain | None:
     """What changed for this viewer's audience: changed entries of the snapshot, and new entries of ``list``.
 
     ``list`` is appended to; when ``relist`` is true it starts anew. None: send nothing, not even an empty message.
     """
     if before is after:
         return None
-    then, now = _sees(before, viewer), _sees(after, viewer)
-    old, new = _facts(before, then), _facts(after, now)
+    memo = memo or Memo()
+    _, then, old = memo.facts(before, viewer)
+    _, now, new = memo.facts(after, viewer)
     told: Plain = {}
     same = then == now  # where more (or less) may be seen than before, equal facts look different
     for name, was, is_now in zip(_NAMES, old, new, strict=True):
@@ -308,11 +338,14 @@ def private(before: State | None, after: State, plate: str) -> Plain | None:
     return told or None
 
 
-def privates(before: State, after: State, plates: Iterable[str]) -> Iterator[tuple[str, Plain]]:
+def privates(
+    before: State, after: State, plates: Iterable[str], memo: Memo | None = None
+) -> Iterator[tuple[str, Plain]]:
     """``private`` for many bidders at once, for those who have something to hear.
 
     An offer of one moves the places of others and nothing else of theirs: places are counted once for all.
     """
+    memo = memo or Memo()
     quiet = (
         before.stage is after.stage and before.stage is not Stage.ASKING and before.special is after.special
     )
@@ -326,7 +359,7 @@ def privates(before: State, after: State, plates: Iterable[str]) -> Iterator[tup
                 yield plate, told
             continue
         if then is None or now is None:
-            then, now = _places(before), _places(after)
+            then, now = memo.places(before), memo.places(after)
         if then(seat) != (place := now(seat)):
             yield plate, {"rank": place}
 
@@ -432,6 +465,7 @@ def _places(state: State) -> Callable[[Seat], int | bool | None]:
 __all__ = [
     "Bidder",
     "Host",
+    "Memo",
     "Public",
     "Stage",
     "Supervisor",

@@ -87,6 +87,7 @@ class Life(RuleBasedStateMachine):
         self.story: list[tuple[ev.Event, datetime]] = []
         self.views = {viewer: snapshot(self.state, viewer) for viewer in VIEWERS}
         self.own = {plate: dict(private(None, self.state, plate) or {}) for plate in PLATES}
+        self.memo = sight.Memo()
         if terms.format is Format.TURN_BASED:
             for plate, half in zip(PLATES, openings, strict=True):
                 self.attempt(ev.OfferMade(plate, yuan(str(half / 2))))
@@ -115,9 +116,11 @@ class Life(RuleBasedStateMachine):
         if before.standing and after.stage not in OVER:
             assert after.standing[0][:2] <= before.standing[0][:2] or after.terms.turns is not None
         for viewer, view in self.views.items():
-            self.views[viewer] = merged(view, news(before, after, viewer))
+            told = news(before, after, viewer)
+            assert news(before, after, viewer, self.memo) == told
+            self.views[viewer] = merged(view, told)
         alone = {plate: private(before, after, plate) for plate in PLATES}
-        told_at_once = dict(sight.privates(before, after, PLATES))
+        told_at_once = dict(sight.privates(before, after, PLATES, self.memo))
         assert told_at_once == {plate: told for plate, told in alone.items() if told is not None}
         for plate, own in self.own.items():
             told = dict(alone[plate] or {})
