@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import configure_mappers
+
+from app import rooms
 from kernel.batch import collect_seldom
 from kernel.ledger.audit import audit_log
 from simulation.history import PastAuction
@@ -137,7 +140,10 @@ class Houses:
     _houses: list[_House] = field(default_factory=list)
 
     def __enter__(self) -> Houses:
-        # Forked: a house shares what is loaded. Nothing here has threads or holds the history's file for writing.
+        # Forked: a house shares what is loaded, so all of it is loaded before. Nothing here has threads, nor
+        # holds the history's file for writing.
+        rooms()
+        configure_mappers()
         forking = multiprocessing.get_context("fork")
         for number in range(self.count):
             orders, answers = forking.Queue(), forking.Queue()
