@@ -28,14 +28,15 @@ from bidding.models_result import AuctionConfirmation, PriceReview
 from bidding.rules.auction import engine, events
 from bidding.rules.auction.events import Event
 from bidding.rules.auction.state import OPEN, OVER, Stage, State
-from bidding.rules.low_offers import low_offers
-from kernel.errors import Refusal
+from bidding.rules.low_offers import low_offers, votes_of
+from kernel.errors import NotValid, Refusal
 from kernel.ledger.models import FactRow, LogRecord
 from kernel.promises import Breach, promise
+from kernel.rulebook import Rulebook
 from sealbid import jcs
 from trading.actions.notices import law_of
 from trading.models import Lot, Tender
-from trading.rules.abnormal import GROUP_MIN
+from trading.rules import abnormal
 
 ENDED = (AuctionStage.SOLD, AuctionStage.FAILED, AuctionStage.CANCELLED)
 OFFERS = (events.OfferMade, events.SealedMade, events.Accept, events.StayIn, events.Bid2, events.TurnBid)
@@ -236,14 +237,18 @@ def no_low_price_unasked(session: Session, now: datetime) -> Iterable[Breach]:
             yield Breach(auction.id, f"plate {plate} was confirmed without being asked about its price")
         elif review.accepted is not True or review.explanation is None or review.decided_at is None:
             yield Breach(auction.id, f"plate {plate} was confirmed though its price was not accepted")
-        elif review.decided_at > confirmed.confirmed_at or not _carried(review):
+        elif review.decided_at > confirmed.confirmed_at or not _carried(law, review):
             yield Breach(auction.id, f"plate {plate} was confirmed before a majority had accepted its price")
 
 
-def _carried(review: PriceReview) -> bool:
+def _carried(law: Rulebook, review: PriceReview) -> bool:
     """Whether the recorded votes are those of a lawful group, and a majority of it was convinced."""
-    votes = [bool(one["convinced"]) for one in review.votes]
-    return len(votes) >= GROUP_MIN and 2 * sum(votes) > len(votes)
+    votes = votes_of(review.votes)
+    try:
+        abnormal.require_group(law, [one.name for one in votes])
+    except NotValid:
+        return False
+    return abnormal.majority([one.convinced for one in votes])
 
 
 PROMISES = (

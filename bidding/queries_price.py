@@ -20,7 +20,7 @@ from bidding.actions.auctions_price import reviews_of, state_of_review
 from bidding.models_auction import Auction, AuctionSeat
 from bidding.models_result import PriceReview
 from bidding.rights import runs_tender
-from bidding.rules.low_offers import ReviewState
+from bidding.rules.low_offers import ReviewState, Vote, votes_of
 from kernel.rights import Actor, Role
 from trading.models import Lot, Tender
 
@@ -33,7 +33,7 @@ class ReviewLine:
 
     Attributes:
         explanation: its text for those who may read it, None for everybody else, and where there is none.
-        votes: members with their votes, ``{"name": …, "convinced": …}``; empty where the rule decided.
+        votes: members with their votes; empty where the rule decided.
     """
 
     plate: str
@@ -43,7 +43,7 @@ class ReviewLine:
     due_at: datetime
     explained_at: datetime | None
     explanation: str | None
-    votes: Sequence[dict[str, Any]]
+    votes: Sequence[Vote]
     reason: str
     decided_at: datetime | None
 
@@ -57,7 +57,7 @@ def _line(review: PriceReview, auction: Auction, now: datetime, *, text: bool) -
         due_at=review.due_at,
         explained_at=review.explained_at,
         explanation=review.explanation if text else None,
-        votes=review.votes,
+        votes=votes_of(review.votes),
         reason=review.reason,
         decided_at=review.decided_at,
     )

@@ -22,7 +22,7 @@ from bidding.models_result import PriceReview
 from bidding.rights import AUCTION_HOST, PRICE_EXPLAIN
 from bidding.rules import low_offers as rules
 from bidding.rules.auction.terms import Terms
-from bidding.rules.low_offers import Choice, ReviewState
+from bidding.rules.low_offers import Choice, ReviewState, Vote
 from kernel.errors import NotFound, NotValid
 from kernel.rights import Role
 from kernel.work import Work
@@ -158,12 +158,11 @@ def judge_price(
     if found is None:
         raise NotFound("not_found", thing="price_review", id=plate)
     rules.require_judgeable(state_of_review(found, auction, work.now), found.due_at)
-    given = [(name.strip()[:40], bool(vote)) for name, vote in votes]
-    names = [name for name, _ in given]
-    abnormal.require_group(names)
+    given = [Vote(name.strip()[:40], bool(vote)) for name, vote in votes]
+    abnormal.require_group(law_of(tender, work.now), [one.name for one in given])
     if not reason.strip():
         raise NotValid("reason_missing", field="reason")
-    accepted = abnormal.accepted(dict(given), names, explained=True, now=work.now, due_at=found.due_at)
+    accepted = abnormal.majority([one.convinced for one in given])
     _decide(work, tender, auction, found, accepted=accepted, votes=given, reason=reason.strip()[:2000])
     return found
 
@@ -175,10 +174,10 @@ def _decide(
     review: PriceReview,
     *,
     accepted: bool,
-    votes: Sequence[tuple[str, bool]] = (),
+    votes: Sequence[Vote] = (),
     reason: str = "",
 ) -> None:
-    members = [{"name": name, "convinced": vote} for name, vote in votes]
+    members = [one.to_plain() for one in votes]
     review.accepted, review.decided_at = accepted, work.now
     review.votes, review.reason = members, reason
     work.record(

@@ -5,7 +5,7 @@ Source: 财库〔2026〕2号; rules §2.5, §4.8.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -34,6 +34,23 @@ class ReviewState(StrEnum):
     PASSED = "passed"
     REJECTED = "rejected"
     MOOT = "moot"
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """How one named member of the buyer's review group voted on an explanation."""
+
+    name: str
+    convinced: bool
+
+    def to_plain(self) -> dict[str, Any]:
+        """As rows and facts hold it."""
+        return {"name": self.name, "convinced": self.convinced}
+
+
+def votes_of(plain: Sequence[Mapping[str, Any]]) -> tuple[Vote, ...]:
+    """The votes that a row or a fact holds."""
+    return tuple(Vote(str(one["name"]), bool(one["convinced"])) for one in plain)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ from kernel.i18n import gettext as _
 from kernel.rights import Role
 from kernel.web import actor, begin, form_refused, platform, read, signed_in
 from kernel.web.problems import problem_of
+from trading.actions.notices import law_of
+from trading.rules.abnormal import group_least
 
 Page = str | tuple[str, int] | AnyResponse
 RUNNERS = (Role.BUYER, Role.AGENT)
@@ -79,6 +81,7 @@ def confirm_page(session: Session, auction_id: UUID, refused: Refusal | None = N
         "reviews": lines,
         "states": {one.plate: one.state for one in lines},
         "judged": next((one.plate for one in lines if one.state is ReviewState.EXPLAINED), None),
+        "group": group_least(law_of(seen.tender, now)) if lines else None,
         "prices": price_words,
         "ranking": auction.result["ranking"],
         "passes": seen.terms.direction is Direction.DOWN,

@@ -143,11 +143,26 @@ def accepted(
         return False
     if missing := sorted(set(members) - set(votes)):
         raise NotNow("votes_missing", source="财库〔2026〕2号", persons=missing)
-    return 2 * sum(votes.values()) > len(set(members))
+    return majority(votes.values())
 
 
-def require_group(members: Sequence[str]) -> None:
-    """Refuse a group that may not judge an explanation: at least three members, each named, and each once.
+def majority(votes: Collection[bool]) -> bool:
+    """Whether more than half of a group, every member with his vote, is convinced. Source: rules.md §2.5."""
+    return 2 * sum(votes) > len(votes)
+
+
+def group_least(law: Rulebook) -> Limit:
+    """The row with the least number of members of a buyer's review group (today three).
+
+    Raises RulebookError under a law without the tests, which asks nobody.
+
+    Source: 政府采购法 第三十八条.
+    """
+    return law["abnormal_group_min"]
+
+
+def require_group(law: Rulebook, members: Sequence[str]) -> None:
+    """Refuse a group that may not judge an explanation: too few members, one without a name, or one twice.
 
     Raises:
         NotValid: ``review_group_small`` with the least number, ``review_group_unnamed``, ``review_group_twice`` with the
@@ -155,18 +170,15 @@ def require_group(members: Sequence[str]) -> None:
 
     Source: 政府采购法 第三十八条 (three or more); rules.md §2.5 (majority).
     """
-    article = "政府采购法 第三十八条"
-    if len(members) < GROUP_MIN:
-        raise NotValid("review_group_small", source=article, field="members", least=GROUP_MIN)
+    least = group_least(law)
+    if len(members) < least.count:
+        least.object_to("review_group_small", field="members", least=least.count)
     if any(not name.strip() for name in members):
-        raise NotValid("review_group_unnamed", source=article, field="members")
+        raise NotValid("review_group_unnamed", source=least.source, field="members")
     twice = sorted({name for name in members if members.count(name) > 1})
     if twice:
-        raise NotValid("review_group_twice", source=article, field="members", persons=twice)
+        raise NotValid("review_group_twice", source=least.source, field="members", persons=twice)
 
-
-GROUP_MIN = 3
-"""The least members of a buyer's review group."""
 
 _ROWS = {
     "AL-1": "abnormal_mean_ratio",

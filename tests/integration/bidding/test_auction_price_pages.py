@@ -108,6 +108,7 @@ def test_the_buyer_decides_in_the_page_and_only_then_confirms(low: Any, house: H
     assert early.status_code == 409
     assert f'href="{confirm}"' in desk
     assert WORDS in page
+    assert "评审小组：至少 3 名成员，逐人填写表决（政府采购法 第三十八条）" in page
     assert f'action="{judge}"' in page
     for answer, field in ((two, "field-members"), (unsaid, "field-vote-3"), (bare, "field-reason")):
         assert answer.status_code == 422

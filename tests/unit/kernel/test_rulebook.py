@@ -83,6 +83,7 @@ def yuan(amount: int) -> Money:
         ("GP", "AL-1", "abnormal_mean_ratio", Fraction(1, 2), "ratio", "block"),
         ("GP", "AL-2", "abnormal_second_low_ratio", Fraction(1, 2), "ratio", "block"),
         ("GP", "AL-3", "abnormal_ceiling_ratio", Fraction(9, 20), "ratio", "block"),
+        ("GP", "AL-6", "abnormal_group_min", 3, "count", "block"),
         ("TM", "PN-1", "panel_seats_min", 5, "count", "block"),
         ("WR", "PN-1.2", "panel_seats_min", 7, "count", "block"),
         ("TM", "PN-3", "panel_expert_share_min", Fraction(2, 3), "ratio", "block"),
@@ -137,6 +138,7 @@ def test_a_local_row_wins_in_its_place_and_nowhere_else() -> None:
     ("name", "last_day_before", "first_day"),
     [
         ("abnormal_mean_ratio", "2026-01-31", "2026-02-01"),
+        ("abnormal_group_min", "2026-01-31", "2026-02-01"),
         ("domestic_rate", "2025-12-31", "2026-01-01"),
         ("emergency_procedure_exists", "2026-09-30", "2026-10-01"),
     ],

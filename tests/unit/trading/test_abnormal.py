@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
@@ -10,7 +11,8 @@ import pytest
 from kernel import rulebook
 from kernel.errors import NotNow, NotValid
 from kernel.money import Money
-from trading.rules.abnormal import abnormal_prices, accepted, answer_due, require_group
+from kernel.rulebook import RulebookError
+from trading.rules.abnormal import abnormal_prices, accepted, answer_due, group_least, require_group
 
 NOW = datetime(2026, 12, 1, 2, tzinfo=UTC)
 GP = rulebook.in_force("GP", "CN", NOW)
@@ -153,9 +155,22 @@ def test_votes_come_from_every_member_and_nobody_else() -> None:
     ],
 )
 def test_a_review_group_has_three_members_each_named_once(members: list[str], code: str) -> None:
-    require_group(["王", "李", "赵"])
-    with pytest.raises(NotValid, match=code):
-        require_group(members)
+    require_group(GP, ["王", "李", "赵"])
+    with pytest.raises(NotValid, match=code) as no:
+        require_group(GP, members)
+    assert no.value.source == "政府采购法 第三十八条"
+
+
+def test_the_least_group_is_the_rulebooks_and_refused_by_it() -> None:
+    assert (group_least(GP).id, group_least(GP).count, group_least(GP).blocks) == ("AL-6", 3, True)
+    larger = replace(GP, limits={**GP.limits, "abnormal_group_min": replace(group_least(GP), value=5)})
+
+    require_group(larger, MEMBERS[:5])
+    with pytest.raises(NotValid, match="review_group_small") as no:
+        require_group(larger, MEMBERS[:4])
+    assert no.value.details["least"] == 5
+    with pytest.raises(RulebookError):
+        require_group(rulebook.in_force("SM", "CN", NOW), MEMBERS)
 
 
 def test_a_trigger_is_told_exactly() -> None:
