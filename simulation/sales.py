@@ -6,10 +6,10 @@ offers into the journal, the result confirmed. What still runs when the visitor 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from bidding.actions import auctions, auctions_end, auctions_offer, auctions_price
@@ -29,6 +29,7 @@ from trading.drafts import LIVE_TERMS
 from trading.models import Tender
 
 Story = Iterator[datetime]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,21 +91,40 @@ def gather(world: World, sale: Sale, made: list[Deal]) -> Generator[datetime, No
 
 
 def tell_sale(world: World, sale: Sale, made: list[Deal]) -> Story:
-    """A sale or a live purchase as a generator: it acts, then yields the instant at which it goes on."""
+    """A sale or a live purchase, told by ``walk``."""
+
+    def act(gathered: Gathered, player: Player, beyond: int) -> None:
+        _offer(world, gathered.auction_id, player, sale, beyond)
+
+    return walk(world, sale, made, sale.steps, act)
+
+
+def walk(
+    world: World,
+    sale: Sale,
+    made: list[Deal],
+    offers: Sequence[tuple[float, int, T]],
+    act: Callable[[Gathered, Player, T], None],
+    tend: Callable[[Gathered], None] = lambda _: None,
+) -> Story:
+    """Any sale from draft to contract as a generator: it acts, then yields the instant at which it goes on.
+
+    Args:
+        offers: ``(share of the time for offers, place among bidders, what to offer)``, handed to ``act`` in turn.
+        tend: what people do every ten minutes after that time, until it is over.
+    """
     gathered = yield from gather(world, sale, made)
-    auction_id, terms, players = gathered.auction_id, gathered.terms, gathered.players
-    begins = gathered.begins
-    free = timedelta(seconds=terms.free_seconds)
-    for share, place, beyond in sale.steps:
+    begins, terms, free = gathered.begins, gathered.terms, timedelta(seconds=gathered.terms.free_seconds)
+    for share, place, what in offers:
         yield begins + free * share
-        _offer(world, auction_id, players[place], sale, beyond)
+        act(gathered, gathered.players[place], what)
     if terms.listing is not None:
         yield begins + free - timedelta(seconds=terms.listing.inquiry_seconds) / 2
-        for player in players:
-            _willing(world, auction_id, player)
-    while stage_of(world, auction_id) in (AuctionStage.PRINTED, AuctionStage.LIVE):
-        yield begins + free + timedelta(minutes=10)
-        begins += timedelta(minutes=30)
+        for player in gathered.players:
+            _willing(world, gathered.auction_id, player)
+    while _stage_of(world, gathered.auction_id) in (AuctionStage.PRINTED, AuctionStage.LIVE):
+        yield max(world.now, begins + free) + timedelta(minutes=10)
+        tend(gathered)
     yield from explain_prices(world, gathered, sale.explanation)
     yield world.now + timedelta(hours=20)
     yield from conclude(world, gathered)
@@ -112,13 +132,7 @@ def tell_sale(world: World, sale: Sale, made: list[Deal]) -> Story:
 
 def explain_prices(world: World, gathered: Gathered, explanation: str) -> Story:
     """Whoever is asked about a low price explains it in time, or lets the time pass when he has nothing to say."""
-    with world.read() as session:
-        auction = session.get_one(Auction, gathered.auction_id)
-        waiting = [
-            one.plate
-            for one in auctions_price.reviews_of(session, auction.id)
-            if auctions_price.state_of_review(one, auction, world.now) is ReviewState.ASKED
-        ]
+    waiting = _reviewed(world, gathered, ReviewState.ASKED)
     if not waiting:
         return
     yield world.now + timedelta(minutes=6)
@@ -128,16 +142,20 @@ def explain_prices(world: World, gathered: Gathered, explanation: str) -> Story:
                 auctions_price.explain_price(work, gathered.auction_id, explanation)
 
 
-def judge_prices(world: World, gathered: Gathered) -> None:
-    """The buyer files what his review group decided about every explanation."""
+def _reviewed(world: World, gathered: Gathered, state: ReviewState) -> list[str]:
+    """The plates whose low price is in this state of its review."""
     with world.read() as session:
         auction = session.get_one(Auction, gathered.auction_id)
-        explained = [
+        return [
             one.plate
             for one in auctions_price.reviews_of(session, auction.id)
-            if auctions_price.state_of_review(one, auction, world.now) is ReviewState.EXPLAINED
+            if auctions_price.state_of_review(one, auction, world.now) is state
         ]
-    for plate in explained:
+
+
+def judge_prices(world: World, gathered: Gathered) -> None:
+    """The buyer files what his review group decided about every explanation."""
+    for plate in _reviewed(world, gathered, ReviewState.EXPLAINED):
         with world.begin(gathered.deal.buyer) as work:
             auctions_price.judge_price(
                 work, gathered.auction_id, plate, REVIEW_GROUP, "成本构成完整，证明材料与报价相符。"
@@ -146,7 +164,7 @@ def judge_prices(world: World, gathered: Gathered) -> None:
 
 def conclude(world: World, gathered: Gathered) -> Story:
     """The seller confirms what was sold, after a low price was judged, and both sign."""
-    if stage_of(world, gathered.auction_id) is AuctionStage.SOLD:
+    if _stage_of(world, gathered.auction_id) is AuctionStage.SOLD:
         judge_prices(world, gathered)
         with world.begin(gathered.deal.buyer) as work:
             auctions_end.confirm_result(work, gathered.auction_id)
@@ -281,7 +299,7 @@ def _willing(world: World, auction_id: UUID, player: Player) -> None:
             raise
 
 
-def stage_of(world: World, auction_id: UUID) -> AuctionStage:
+def _stage_of(world: World, auction_id: UUID) -> AuctionStage:
     with world.read() as session:
         return session.get_one(Auction, auction_id).stage
 

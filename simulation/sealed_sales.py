@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from bidding.actions import auctions_sealed, custody
-from bidding.models_auction import AuctionStage
 from bidding.queries import parts_due
 from bidding.queries_sealed import sealing
 from bidding.rules.auction import Format
@@ -19,7 +18,7 @@ from kernel.jobs import do_chores
 from sealbid import slip as slips
 from simulation import deal as deals
 from simulation.deal import Deal
-from simulation.sales import Sale, Story, conclude, gather, stage_of, yuan
+from simulation.sales import Gathered, Sale, Story, walk, yuan
 from simulation.world import Player, World
 from trading.models import Tender
 
@@ -39,19 +38,16 @@ class SealedSale(Sale):
 
 
 def tell_sealed_sale(world: World, sale: SealedSale, made: list[Deal]) -> Story:
-    """A sealed sale as a generator: it acts, then yields the instant at which it goes on."""
-    gathered = yield from gather(world, sale, made)
-    deal, auction_id, begins = gathered.deal, gathered.auction_id, gathered.begins
-    free = timedelta(seconds=gathered.terms.free_seconds)
-    for share, place, amount in sale.offers:
-        yield begins + free * share
-        _seal(world, deal, auction_id, gathered.players[place], slips.OFFER, amount)
-    while stage_of(world, auction_id) in (AuctionStage.PRINTED, AuctionStage.LIVE):
-        yield max(world.now, begins + free) + timedelta(minutes=10)
-        _release(world, deal)
+    """A sealed sale, told by ``walk``: each offers once, and the custodians release when its time is over."""
+
+    def act(gathered: Gathered, player: Player, amount: str) -> None:
+        _seal(world, gathered.deal, gathered.auction_id, player, slips.OFFER, amount)
+
+    def tend(gathered: Gathered) -> None:
+        _release(world, gathered.deal)
         do_chores(world.platform, {})
-    yield world.now + timedelta(hours=20)
-    yield from conclude(world, gathered)
+
+    return walk(world, sale, made, sale.offers, act, tend)
 
 
 def _seal(world: World, deal: Deal, auction_id: UUID, player: Player, what: str, amount: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, render_template, url_for
+from flask import Blueprint, render_template
 from sqlalchemy.orm import Session
 
 from bidding import queries
@@ -12,6 +12,7 @@ from kernel.i18n import gettext as _
 from kernel.identity import signing
 from kernel.rights import Actor
 from kernel.web import actor, me, platform
+from kernel.web.shell import door
 from sealbid.octets import b64
 from trading.models import Tender
 
@@ -33,19 +34,12 @@ def seat_text(role: str) -> str:
 
 def log_url(index: int | None) -> str:
     """Where a log entry is shown; empty while it has no place or the page is not installed."""
-    endpoint = "supervision.log_entry"
-    return (
-        "" if index is None or endpoint not in current_app.view_functions else url_for(endpoint, index=index)
-    )
+    return ("" if index is None else door("supervision.log_entry", index=index)) or ""
 
 
 def tender_url(code: str) -> str:
     """The tender's own page, when the room below shows one."""
-    known = current_app.view_functions
-    for endpoint in ("trading.tender", "trading.show"):
-        if endpoint in known:
-            return url_for(endpoint, code=code)
-    return "/"
+    return door("trading.tender", code=code) or "/"
 
 
 def page(template: str, **values: Any) -> str:

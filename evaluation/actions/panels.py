@@ -317,9 +317,7 @@ def recuse(work: Work, panelist_id: UUID, reason: str) -> Panelist:
     return _leave(work, tender, panel, member, "recused", reason)
 
 
-def _leave(work: Work, tender: Tender, panel: Panel, member: Panelist, ground: str, reason: str) -> Panelist:
-    if not reason.strip():
-        raise NotValid("reason_missing", field="reason")
+def _gone(work: Work, tender: Tender, panel: Panel, member: Panelist, ground: str, reason: str) -> None:
     member.state, member.left_for = "left", reason
     work.record(
         facts.MemberLeft(
@@ -331,6 +329,12 @@ def _leave(work: Work, tender: Tender, panel: Panel, member: Panelist, ground: s
             reason=reason,
         )
     )
+
+
+def _leave(work: Work, tender: Tender, panel: Panel, member: Panelist, ground: str, reason: str) -> Panelist:
+    if not reason.strip():
+        raise NotValid("reason_missing", field="reason")
+    _gone(work, tender, panel, member, ground, reason)
     if member.seat == rules.Seat.EXPERT:
         invite_missing(work, tender, panel)
     elif ground == "recused":  # who declines in time leaves the rest of the buyer's time to another
@@ -350,17 +354,7 @@ def replace_absent(
     panel.state = "inviting"
     for member in members:
         void_work_of(work, tender, member)
-        member.state, member.left_for = "left", reason
-        work.record(
-            facts.MemberLeft(
-                subject=tender.id,
-                tender=tender.code,
-                panel=panel.id,
-                number=member.number,
-                ground="absent",
-                reason=reason,
-            )
-        )
+        _gone(work, tender, panel, member, "absent", reason)
     if any(member.seat == rules.Seat.BUYER for member in members):
         panel.buyer_until_at = work.now + law_of(tender, work.now)["buyer_seat_hours"].duration
     invite_missing(work, tender, panel)
@@ -414,17 +408,7 @@ def replace_silent(work: Work, panel_id: UUID) -> None:
     buyer_over = panel.buyer_until_at is not None and work.now >= panel.buyer_until_at
     for member in panel.members:
         if member.state == "invited" and answers_over:
-            member.state, member.left_for = "left", "no answer in time"
-            work.record(
-                facts.MemberLeft(
-                    subject=tender.id,
-                    tender=tender.code,
-                    panel=panel.id,
-                    number=member.number,
-                    ground="silent",
-                    reason="no answer in time",
-                )
-            )
+            _gone(work, tender, panel, member, "silent", "no answer in time")
     if buyer_over and (open_seats := buyer_seats_open(panel)):
         panel.buyer_seats -= open_seats
         work.record(

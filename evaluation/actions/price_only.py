@@ -92,24 +92,16 @@ def _grounds(terms: Terms, lot: Lot, part: OpenedPart, reason: str) -> list[dict
     assert part.price is not None
     price, found = part.price, []
     if rejection.is_above(price, lot.ceiling):
-        found.append(_ground("RJ-05", "ceiling", f"{price.yuan:.2f} > {lot.ceiling.yuan:.2f}"))
+        found.append(_ground(rejection.Ground.PRICE, "ceiling", f"{price.yuan:.2f} > {lot.ceiling.yuan:.2f}"))
     if terms.floor and price.exact < exact(Decimal(terms.floor)):
-        found.append(_ground("RJ-05", "floor", f"{price.yuan:.2f} < {terms.floor}"))
+        found.append(_ground(rejection.Ground.PRICE, "floor", f"{price.yuan:.2f} < {terms.floor}"))
     if reason:
-        found.append(_ground("RJ-06", "buyer", reason[:1000]))
+        found.append(_ground(rejection.Ground.NO_RESPONSE, "buyer", reason[:1000], computed=False))
     return found
 
 
-def _ground(ground: str, item: str, seen: str) -> dict[str, Any]:
-    return {
-        "ground": ground,
-        "item": item,
-        "clause": "采购文件",
-        "reasons": [seen],
-        "pages": [],
-        "computed": item != "buyer",
-        "source": rejection.source_of(rejection.Ground(ground)),
-    }
+def _ground(ground: rejection.Ground, item: str, seen: str, *, computed: bool = True) -> dict[str, Any]:
+    return rejection.found(ground, item, seen, clause="采购文件", computed=computed)
 
 
 def _write_verdicts(

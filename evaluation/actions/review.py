@@ -97,19 +97,32 @@ def vote_review(
                 at=work.now,
             )
         )
+    _voted(
+        work,
+        tender,
+        panel,
+        member,
+        bid.code,
+        {item: bool(answer["passed"]) for item, answer in answers.items()},
+    )
+    work.session.flush()
+    if _all_voted(work.session, tender, panel):
+        _conclude(work, tender, panel)
+
+
+def _voted(
+    work: Work, tender: Tender, panel: Panel, member: Panelist, bid: str, items: Mapping[str, bool]
+) -> None:
     work.record(
         facts.ReviewVoted(
             subject=tender.id,
             tender=tender.code,
             panel=panel.id,
             number=member.number,
-            bid=bid.code,
-            items={item: bool(answer["passed"]) for item, answer in answers.items()},
+            bid=bid,
+            items=dict(items),
         )
     )
-    work.session.flush()
-    if _all_voted(work.session, tender, panel):
-        _conclude(work, tender, panel)
 
 
 def is_concluded(session: Session, lot_id: UUID) -> bool:
@@ -211,22 +224,16 @@ def _grounds(
         )
     assert part.price is not None
     if rejection.is_above(part.price, lot.ceiling):
-        found.append(_computed("RJ-05", "ceiling", f"{part.price.yuan:.2f} > {lot.ceiling.yuan:.2f}"))
+        found.append(
+            _computed(rejection.Ground.PRICE, "ceiling", f"{part.price.yuan:.2f} > {lot.ceiling.yuan:.2f}")
+        )
     if related := _related(work, lot, bid):
-        found.append(_computed("RJ-12", "related", "; ".join(related)))
+        found.append(_computed(rejection.Ground.RELATED, "related", "; ".join(related)))
     return found
 
 
-def _computed(ground: str, item: str, seen: str) -> dict[str, Any]:
-    return {
-        "ground": ground,
-        "item": item,
-        "clause": "法定",
-        "reasons": [seen],
-        "pages": [],
-        "computed": True,
-        "source": rejection.source_of(rejection.Ground(ground)),
-    }
+def _computed(ground: rejection.Ground, item: str, seen: str) -> dict[str, Any]:
+    return rejection.found(ground, item, seen, clause="法定")
 
 
 def _related(work: Work, lot: Lot, bid: Bid) -> list[str]:
@@ -328,15 +335,13 @@ def judge_explanation(work: Work, panelist_id: UUID, bid_id: UUID, *, convincing
     found.votes = votes
     work.session.flush()
     if explained and set(votes) != set(members):
-        work.record(
-            facts.ReviewVoted(
-                subject=tender.id,
-                tender=tender.code,
-                panel=panel.id,
-                number=member.number,
-                bid=work.session.get_one(Bid, bid_id).code,
-                items={"explanation_convincing": convincing},
-            )
+        _voted(
+            work,
+            tender,
+            panel,
+            member,
+            work.session.get_one(Bid, bid_id).code,
+            {"explanation_convincing": convincing},
         )
         return found
     accepted = abnormal.accepted(
@@ -357,7 +362,10 @@ def judge_explanation(work: Work, panelist_id: UUID, bid_id: UUID, *, convincing
     if not accepted:
         verdict = work.one(sa.select(Verdict).where(Verdict.bid_id == bid_id))
         verdict.valid = False
-        verdict.grounds = [*verdict.grounds, _computed("RJ-11", "abnormally_low", found.explanation or "")]
+        verdict.grounds = [
+            *verdict.grounds,
+            _computed(rejection.Ground.ABNORMALLY_LOW, "abnormally_low", found.explanation or ""),
+        ]
     work.session.flush()
     settle_few(work, tender, panel, work.lock(Lot, found.lot_id))
     advance(work, tender, panel)
@@ -378,16 +386,7 @@ def vote_competition(work: Work, panelist_id: UUID, lot_id: UUID, *, lacking: bo
     votes = {**panel.competition.get(str(lot_id), {}), str(member.number): lacking}
     panel.competition = {**panel.competition, str(lot_id): votes}
     panel.version += 1
-    work.record(
-        facts.ReviewVoted(
-            subject=tender.id,
-            tender=tender.code,
-            panel=panel.id,
-            number=member.number,
-            bid="competition",
-            items={"competition_lacking": lacking},
-        )
-    )
+    _voted(work, tender, panel, member, "competition", {"competition_lacking": lacking})
     work.session.flush()
     settle_few(work, tender, panel, lot)
     advance(work, tender, panel)

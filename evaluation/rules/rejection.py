@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from kernel.errors import NotNow, NotValid
 from kernel.money import Money
@@ -75,6 +76,24 @@ class Consequence(StrEnum):
 def source_of(ground: Ground) -> str:
     """The article of a ground."""
     return GROUNDS[ground][1]
+
+
+def found(ground: Ground, item: str, seen: str, *, clause: str, computed: bool = True) -> dict[str, Any]:
+    """A ground as a verdict holds it that no vote found: by arithmetic or a record, or by the buyer's public word.
+
+    Args:
+        item: what was looked at. seen: what was found there, in words or numbers.
+        clause: where it is printed, the documents or the law.
+    """
+    return {
+        "ground": ground.value,
+        "item": item,
+        "clause": clause,
+        "reasons": [seen],
+        "pages": [],
+        "computed": computed,
+        "source": source_of(ground),
+    }
 
 
 def grounds_of(law: Rulebook) -> tuple[Ground, ...]:

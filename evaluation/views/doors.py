@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request, url_for
-from werkzeug.routing import BuildError
+from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from evaluation import words
@@ -19,16 +18,6 @@ from trading.terms import Terms
 Page = str | tuple[str, int] | AnyResponse
 
 views = Blueprint("evaluation", __name__)
-
-
-def door(endpoint: str, **values: Any) -> str | None:
-    """The address of a door of any room, or None where this house has no such door."""
-    if endpoint not in current_app.view_functions:
-        return None
-    try:
-        return url_for(endpoint, **values)
-    except BuildError:
-        return None
 
 
 def place_of(record_id: Any) -> int | None:
@@ -64,5 +53,4 @@ def _shared() -> dict[str, Any]:
     return {
         "ev": words,
         "ev_word": lambda table, key: gettext(getattr(words, table).get(key, key)),
-        "ev_door": door,
     }

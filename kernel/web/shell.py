@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import Flask, current_app, request, url_for
+from werkzeug.routing import BuildError
 
 from kernel.errors import Refusal
 from kernel.i18n import current_lang, gettext, marked
@@ -128,6 +129,17 @@ def links() -> dict[str, str]:
     }
 
 
+def door(endpoint: str, **values: Any) -> str | None:
+    """The address of a door of any room, or None where this house has no such door."""
+    if endpoint not in current_app.view_functions:
+        return None
+    try:
+        return url_for(endpoint, **values)
+    except BuildError:
+        return None
+
+
 def init_app(app: Flask) -> None:
     app.context_processor(_context)
+    app.jinja_env.globals["door"] = door
     app.jinja_env.globals.setdefault("csrf_token", lambda: "")

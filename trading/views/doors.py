@@ -8,9 +8,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, current_app, url_for
+from flask import Blueprint
 from sqlalchemy.orm import Session
-from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
 from kernel.calendar import local
@@ -28,16 +27,6 @@ from trading.rights import TENDER_EDIT
 Page = str | tuple[str, int] | Response
 
 views = Blueprint("trading", __name__)
-
-
-def door(endpoint: str, **values: Any) -> str | None:
-    """The address of a door of any room, or None where this house has no such door."""
-    if endpoint not in current_app.view_functions:
-        return None
-    try:
-        return url_for(endpoint, **values)
-    except BuildError:
-        return None
 
 
 def stage_word(code: str) -> tuple[str, str]:
@@ -112,7 +101,6 @@ def _globals(state: Any) -> None:
         wall=wall,
     )
     state.app.jinja_env.globals.update(
-        door=door,
         stage_word=stage_word,
         term_text=term_text,
         days_text=days_text,
