@@ -227,7 +227,7 @@ def _keys(session: Session, tender: Tender) -> tuple[Key, ...]:
         done = [one.released_at for one in mine if one.released_at is not None]
         whole = len(done) == len(tender.terms["parts"])
         state = "released" if whole else ("promised" if mine else "waiting")
-        found.append(Key(seat.x, seat.role, orgs[seat.org_id].name, state, max(done) if whole else None))
+        found.append(Key(seat.x, seat.role, orgs[seat.org_id].party, state, max(done) if whole else None))
     return tuple(found)
 
 
@@ -250,7 +250,7 @@ def _rows(session: Session, tender: Tender, opening: Opening, actor: Actor) -> t
         root = next(one.root for one in bid.parts if one.part == "price")
         own = actor.org_id is not None and actor.org_id == bid.org_id and actor.has(Role.BIDDER)
         if part is None:
-            rows.append(Row(place, lot.number, bid.code, orgs[bid.org_id].name, own, "sealed", root))
+            rows.append(Row(place, lot.number, bid.code, orgs[bid.org_id].party, own, "sealed", root))
             continue
         said = (part.manifest or {}).get("opening", {})
         rows.append(
@@ -258,7 +258,7 @@ def _rows(session: Session, tender: Tender, opening: Opening, actor: Actor) -> t
                 part.order,
                 lot.number,
                 bid.code,
-                orgs[bid.org_id].name,
+                orgs[bid.org_id].party,
                 own,
                 "opened" if part.ok else "failed",
                 root,
@@ -307,7 +307,7 @@ def _objections(session: Session, tender: Tender) -> tuple[Word, ...]:
     return tuple(
         Word(
             row.id,
-            orgs[row.org_id].name,
+            orgs[row.org_id].party,
             row.text,
             row.filed_at,
             row.answer,
@@ -326,7 +326,7 @@ def _marks(session: Session, opening: Opening) -> tuple[Mark, ...]:
         .order_by(RecordSignature.at)
     ).all()
     orgs = organizations(session, [row.org_id for row in rows])
-    return tuple(Mark(orgs[row.org_id].name, row.at, row.remark) for row in rows)
+    return tuple(Mark(orgs[row.org_id].party, row.at, row.remark) for row in rows)
 
 
 def _mute(session: Session, tender: Tender, stage: str, actor: Actor) -> str:

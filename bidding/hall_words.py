@@ -24,6 +24,7 @@ from bidding.rules.speaking import Voice, voice
 from kernel.identity.queries import organizations
 from kernel.ledger import book
 from kernel.ledger.models import FactRow, LogRecord
+from kernel.party import NOBODY, PartyName
 from kernel.rights import Actor, Role
 from trading.models import Objection, Tender
 
@@ -57,7 +58,7 @@ class Line:
     kind: str
     at: datetime
     leaf: int | None
-    who: str = ""
+    who: PartyName = NOBODY
     own: bool = False
     voice: str = ""
     text: str = ""
@@ -112,11 +113,11 @@ def message_line(session: Session, message_id: UUID) -> Line | None:
     one = session.get(HallMessage, message_id)
     if one is None:
         return None
-    name = organizations(session, [one.org_id])[one.org_id].name
+    name = organizations(session, [one.org_id])[one.org_id].party
     return _message(one, name, book.place_of(session, one.record_id), None)
 
 
-def _message(one: HallMessage, who: str, leaf: int | None, actor: Actor | None) -> Line:
+def _message(one: HallMessage, who: PartyName, leaf: int | None, actor: Actor | None) -> Line:
     return Line(
         key=f"said-{one.id}",
         kind="message",
@@ -157,7 +158,7 @@ class _Telling:
         wanted = {one.org_id for one in seats} | {one.org_id for one in self._said.values()}
         wanted |= {one.org_id for one in self._objections.values()}
         wanted |= {one.org_id for one in told if one.name == ANSWERED and one.org_id is not None}
-        names = {org.id: org.name for org in organizations(session, wanted).values()}
+        names = {org.id: org.party for org in organizations(session, wanted).values()}
         self._names = names
         self._keepers = {seat.x: names[seat.org_id] for seat in seats}
         self._arrived: dict[int, set[str]] = {}
@@ -187,7 +188,9 @@ class _Telling:
         if arrived != self._parts:
             return None
         self._whole += 1
-        return replace(self._event(row), who=self._keepers.get(x, ""), reached=self._whole == self._threshold)
+        return replace(
+            self._event(row), who=self._keepers.get(x, NOBODY), reached=self._whole == self._threshold
+        )
 
     def _spoken(self, row: FactRow) -> Line | None:
         one = self._said.get(str(row.body["message"]))
@@ -220,7 +223,7 @@ class _Telling:
             kind="answer",
             at=row.at,
             leaf=self._places.get(row.record_id),
-            who=self._names[row.org_id] if row.org_id is not None else "",
+            who=self._names[row.org_id] if row.org_id is not None else NOBODY,
             voice=Voice.HOST.value,
             text=one.answer or "",
             upheld=bool(one.upheld),

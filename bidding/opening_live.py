@@ -88,7 +88,13 @@ def tell_hall(platform: Platform, tender_id: UUID, *, message_id: UUID | None = 
         said = message_line(session, message_id) if message_id is not None else None
     news: Json = {"stage": stage}
     if said is not None:
-        words = {"key": said.key, "voice": said.voice, "who": said.who, "text": said.text}
+        words = {
+            "key": said.key,
+            "voice": said.voice,
+            "who": said.who,
+            "who_en": said.who.en,
+            "text": said.text,
+        }
         news["message"] = {**words, "at": rfc3339(said.at)}
     live.tell(platform, f"{PREFIX}:{tender_id}", version=version, news=news)
 

@@ -27,6 +27,7 @@ from kernel.errors import NotFound
 from kernel.identity.models import Organization
 from kernel.identity.queries import organizations
 from kernel.ledger import book, sequencer, trust
+from kernel.party import PartyName
 from kernel.platform import Platform
 from kernel.rights import Actor, Role
 from kernel.settings import Settings
@@ -337,7 +338,7 @@ class PolicyView:
     t: int
     n: int
     parts: tuple[str, ...]
-    seats: tuple[tuple[int, str, str], ...]
+    seats: tuple[tuple[int, str, PartyName], ...]
 
 
 def policy_view(session: Session, tender: Tender) -> PolicyView | None:
@@ -346,14 +347,14 @@ def policy_view(session: Session, tender: Tender) -> PolicyView | None:
         return None
     policy = Policy.decode(row.jcs)
     orgs = organizations(session, [seat.org_id for seat in seats_of(session, tender.id)])
-    names = {org.uscc: org.name for org in orgs.values()}
+    names = {org.uscc: org.party for org in orgs.values()}
     return PolicyView(
         digest=row.digest,
         fingerprint=fingerprint(policy.digest),
         t=policy.t,
         n=policy.n,
         parts=policy.parts,
-        seats=tuple((one.x, one.role, names.get(one.org, one.org)) for one in policy.custodians),
+        seats=tuple((one.x, one.role, names.get(one.org, PartyName(one.org))) for one in policy.custodians),
     )
 
 

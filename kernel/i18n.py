@@ -23,6 +23,7 @@ from markupsafe import Markup, escape
 
 from kernel.clock import SHANGHAI
 from kernel.money import Money
+from kernel.party import PartyName
 
 LANGS = ("zh-CN", "en")
 DEFAULT = "zh-CN"
@@ -263,6 +264,22 @@ def hash_text(value: str | bytes | None) -> Markup:
     return Markup('<code class="hash" title="{}">{}</code>').format(escape(full), escape(short))
 
 
+def party_name(name: str, english: str | None = None) -> str:
+    """An organisation as a page names it: on English pages by its registered English name where it has one.
+
+    Args:
+        name: a ``PartyName``, or the registered name alone with ``english`` beside it.
+    """
+    given = english if english is not None else name.en if isinstance(name, PartyName) else ""
+    return given if given and current_lang() == "en" else str(name)
+
+
+def legal_name(name: str, english: str | None = None) -> str:
+    """The same where the registered name decides, as in a contract: it follows the English one in brackets."""
+    shown, registered = party_name(name, english), str(name)
+    return shown if shown == registered else f"{shown} ({registered})"
+
+
 def bytes_text(value: int) -> str:
     """A size for reading: 512 B, 3.4 kB, 12.0 MB, 1.00 GB (powers of 1000)."""
     for unit, size, places in (("GB", 10**9, 2), ("MB", 10**6, 1), ("kB", 10**3, 1)):
@@ -288,6 +305,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "datetime": datetime_text,
     "duration": duration,
     "hash": hash_text,
+    "party_name": party_name,
+    "legal_name": legal_name,
     "bytes": bytes_text,
     "iso": iso,
 }

@@ -88,7 +88,9 @@ def english(name: str) -> str:
     kinds = dict(zip(_KINDS, ("Construction", "Technology", "Municipal Works", "Industries"), strict=True))
     for stem, latin in stems.items():
         if name.startswith(stem):
-            return f"{latin} {kinds.get(name[len(stem) :], 'Co.')} Ltd."
+            kind = name[len(stem) :].lstrip("0123456789")
+            number = name[len(stem) : len(name) - len(kind)]
+            return f"{latin}{number} {kinds.get(kind, 'Co.')} Ltd."
     return name
 
 

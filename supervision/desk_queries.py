@@ -65,7 +65,7 @@ class LostKey:
 def lost_keys(session: Session, tender_id: UUID) -> list[LostKey]:
     """Bids of an opened tender that left on their organisation's signature. Before that only their number is shown."""
     rows = session.execute(
-        sa.select(Bid.withdrawn_at, Bid.code, Organization.name, LogRecord.idx)
+        sa.select(Bid.withdrawn_at, Bid.code, Organization.party, LogRecord.idx)
         .join(Organization, Organization.id == Bid.org_id)
         .join(LogRecord, LogRecord.id == Bid.withdraw_record_id)
         .where(Bid.tender_id == tender_id, Bid.key_lost)
@@ -76,7 +76,7 @@ def lost_keys(session: Session, tender_id: UUID) -> list[LostKey]:
 
 def _events(session: Session, where: sa.ColumnElement[bool], size: int) -> list[Event]:
     rows = session.execute(
-        sa.select(FactRow, LogRecord.idx, Tender.title, Person.name, Organization.name)
+        sa.select(FactRow, LogRecord.idx, Tender.title, Person.name, Organization.party)
         .join(LogRecord, LogRecord.id == FactRow.record_id)
         .outerjoin(Tender, Tender.code == FactRow.tender)
         .outerjoin(Person, Person.id == FactRow.person_id)

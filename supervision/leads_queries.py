@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from bidding.models import Bid, OpenedPart
 from kernel.errors import NotFound
-from kernel.i18n import gettext
+from kernel.i18n import gettext, party_name
 from kernel.identity.models import Organization, Person
 from kernel.ledger.models import FactRow, LogRecord
 from supervision import leads_drawing as drawing
@@ -224,8 +224,8 @@ def _firms(session: Session, lead: Lead) -> tuple[Firm, ...]:
     return tuple(
         Firm(
             str(org.id),
-            org.name,
-            short_name(org.name),
+            org.party,
+            short_name(party_name(org.party)),
             org.uscc,
             price.yuan if price else None,
             str(org.id) in lead.firms,
@@ -239,7 +239,7 @@ def _others(session: Session, lead: Lead, known: Mapping[str, str]) -> dict[str,
     """Firms evidence names that did not bid here."""
     wanted = {firm for one in lead.indicators for firm in one.firms} - known.keys()
     rows = session.scalars(sa.select(Organization).where(Organization.id.in_([UUID(one) for one in wanted])))
-    return {str(org.id): short_name(org.name) for org in rows}
+    return {str(org.id): short_name(party_name(org.party)) for org in rows}
 
 
 def _median(session: Session) -> int:

@@ -28,13 +28,18 @@ class Firm:
     asked: LeadAnswer | None
 
 
-_TAILS = re.compile(r"(股份有限公司|有限责任公司|有限公司|集团|公司)$")
+_TAILS = re.compile(r"(股份有限公司|有限责任公司|有限公司|集团|公司|(,? Co\.)?,? Ltd\.?)$")
 
 
 def short_name(name: str) -> str:
-    """The part of a firm's name people use: without the legal form, at most four characters of Chinese."""
+    """The part of a firm's name people use, without the legal form: four characters of Chinese; of a long name in Latin
+    letters its first word and the next one's initial.
+    """
     bare = _TAILS.sub("", name)
-    return bare[:4] if re.match(r"[\u4e00-\u9fff]", bare) else bare[:14]
+    if re.match(r"[\u4e00-\u9fff]", bare):
+        return bare[:4]
+    first, *more = bare.split() or [""]
+    return bare if len(bare) <= 14 else f"{first[:12]} {more[0][0]}." if more else bare[:14]
 
 
 def fact_lines(

@@ -15,10 +15,11 @@ from kernel.errors import NotFound
 from kernel.identity.models import Organization
 from kernel.ledger import book
 from kernel.money import Money
+from kernel.party import PartyName
 from kernel.rights import Actor, Role
 from trading.actions.contracts import living_contract
 from trading.actions.lapses import lapses_of
-from trading.actions.lots import open_objections
+from trading.actions.lots import open_objections, winner_name
 from trading.actions.notices import law_of
 from trading.models import AwardLapse, Contract, Lot, Tender
 from trading.rights import runs_tender
@@ -36,7 +37,7 @@ class ContractLine:
     tender: Tender
     lot: Lot
     side: str
-    other: str
+    other: PartyName
     contract: Contract | None
     due: Due | None
     todo: str
@@ -94,19 +95,22 @@ def _term(tender: Tender, lot: Lot, now: datetime) -> Due | None:
     return due(law_of(tender, now), "contract_days_max", lot.awarded_at, calendar=calendars.official())
 
 
-def _lot_of(session: Session, code: str, number: int) -> tuple[Tender, Lot]:
-    lot = (
-        session.scalars(
-            sa.select(Lot)
+def _lot_of(session: Session, code: str, number: int) -> tuple[Tender, Lot, Organization]:
+    """A lot with its tender and its buyer."""
+    found = (
+        session.execute(
+            sa.select(Lot, Organization)
             .join(Tender, Tender.id == Lot.tender_id)
+            .join(Organization, Organization.id == Tender.buyer_id)
             .where(Tender.code == code, Lot.number == number)
         )
         .unique()
         .one_or_none()
     )
-    if lot is None or lot.tender.published_at is None:
+    if found is None or found[0].tender.published_at is None:
         raise NotFound("not_found", thing="lot", id=f"{code}/{number}")
-    return lot.tender, lot
+    lot, buyer = found
+    return lot.tender, lot, buyer
 
 
 def contract_desk(session: Session, code: str, number: int, who: Actor, now: datetime) -> ContractDesk:
@@ -115,7 +119,7 @@ def contract_desk(session: Session, code: str, number: int, who: Actor, now: dat
     Raises:
         NotFound: for everybody but its parties, and before any award.
     """
-    tender, lot = _lot_of(session, code, number)
+    tender, lot, buyer = _lot_of(session, code, number)
     side, lapses = side_of(who, tender, lot), lapses_of(session, lot.id)
     if not side or (lot.outcome is None and not lapses):
         raise NotFound("not_found", thing="contract", id=f"{code}/{number}")
@@ -129,7 +133,7 @@ def contract_desk(session: Session, code: str, number: int, who: Actor, now: dat
         tender=tender,
         lot=lot,
         side=side,
-        buyer=session.get_one(Organization, tender.buyer_id),
+        buyer=buyer,
         supplier=supplier,
         contract=contract,
         lapses=lapses,
@@ -173,7 +177,7 @@ def contract_lines(session: Session, who: Actor, now: datetime) -> list[Contract
         )
     }
     names = {
-        org.id: org.name
+        org.id: org.party
         for org in session.scalars(
             sa.select(Organization).where(Organization.id.in_([lot.tender.buyer_id for lot, _ in lots]))
         )
@@ -181,7 +185,7 @@ def contract_lines(session: Session, who: Actor, now: datetime) -> list[Contract
     found = []
     for lot, side in lots:
         contract, tender = contracts.get(lot.id), lot.tender
-        other = names[tender.buyer_id] if side == "supplier" else (lot.outcome or {}).get("supplier_name", "")
+        other = names[tender.buyer_id] if side == "supplier" else winner_name(lot.outcome or {})
         files = law_of(tender, now).get("contract_filing_days_max") is not None
         todo = _todo(lot, contract, side, files=files)
         found.append(ContractLine(tender, lot, side, other, contract, _term(tender, lot, now), todo))
@@ -198,15 +202,26 @@ def _todo(lot: Lot, contract: Contract | None, side: str, *, files: bool) -> str
     return "sign" if side != "agent" and side not in contract.signatures else "wait"
 
 
-def public_contract(session: Session, code: str, number: int) -> tuple[Tender, Lot, Contract, int | None]:
-    """A signed contract, for everybody, with its place in the log.
+@dataclass(frozen=True)
+class PublicContract:
+    """A signed contract with its lot and buyer, and its place in the log."""
+
+    tender: Tender
+    lot: Lot
+    buyer: Organization
+    contract: Contract
+    leaf: int | None
+
+
+def public_contract(session: Session, code: str, number: int) -> PublicContract:
+    """A signed contract, for everybody.
 
     Raises:
         NotFound: none is signed.
     """
-    tender, lot = _lot_of(session, code, number)
+    tender, lot, buyer = _lot_of(session, code, number)
     contract = living_contract(session, lot.id)
     if contract is None or contract.state != "signed":
         raise NotFound("not_found", thing="contract", id=f"{code}/{number}")
     leaf = book.place_of(session, contract.record_id) if contract.record_id else None
-    return tender, lot, contract, leaf
+    return PublicContract(tender, lot, buyer, contract, leaf)

@@ -95,7 +95,7 @@ def questions_to(session: Session, tender_id: UUID) -> list[Answered]:
 def objections_to(session: Session, tender: Tender) -> list[ObjectionLine]:
     """All objections to a tender as its buyer sees them: open ones first."""
     rows = session.execute(
-        sa.select(Objection, Organization.name)
+        sa.select(Objection, Organization.party)
         .join(Organization, Organization.id == Objection.org_id)
         .where(Objection.tender_id == tender.id)
         .order_by(Objection.answered_at.is_not(None), Objection.due_at, Objection.id)

@@ -87,7 +87,7 @@ def _lines() -> Any:
             Tender.bids_close_at,
             Tender.suspended_at,
             Tender.terminated_at,
-            Organization.name,
+            Organization.party,
         )
         .join(Tender, Tender.id == Notice.tender_id)
         .join(Organization, Organization.id == Tender.buyer_id)

@@ -267,7 +267,7 @@ def confirm_result(work: Work, auction_id: UUID, *, rejected: Mapping[str, str] 
         bid=seat.id.hex,
         rank=rank,
         supplier_id=supplier.id,
-        supplier_name=supplier.name,
+        supplier_name=supplier.party,
         price=price,
         report=auction.journal_sha256,
         reason=told,

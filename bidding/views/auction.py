@@ -22,7 +22,7 @@ from bidding.rights import runs_tender
 from bidding.rules.auction.terms import Format, LimitMode, Sealing
 from bidding.views.base import log_url, page, tender_url, views
 from kernel.errors import NotFound, NotNow, NotValid, Refusal
-from kernel.i18n import current_lang, datetime_text
+from kernel.i18n import current_lang, datetime_text, party_name
 from kernel.i18n import gettext as _
 from kernel.identity.models import Organization
 from kernel.money import Money
@@ -183,7 +183,7 @@ def auction_result(auction_id: UUID) -> Page:
         if seen.lot.outcome and seen.auction.stage is AuctionStage.SOLD:
             supplier = seen.lot.outcome.get("supplier")
             org = session.get(Organization, UUID(str(supplier))) if supplier else None
-            winner = org.name if org is not None else None
+            winner = party_name(org.party) if org is not None else None
         scored = seen.terms.format in (Format.WEIGHTED, Format.CAPPED)
         made = seen.snapshot["result"] if over else None
         return page(

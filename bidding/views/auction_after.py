@@ -53,7 +53,7 @@ def _after(session: Session, auction_id: UUID, refused: Refusal | None = None) -
         "waits": host and seen.auction.stage is AuctionStage.SOLD and confirmed is None,
         "confirmed": confirmed,
         "winner": winner,
-        "name": session.get_one(Organization, winner.org_id).name if winner is not None else "",
+        "name": session.get_one(Organization, winner.org_id).party if winner is not None else "",
         "mine": mine,
         "letter": (host or mine) and confirmed is not None and bool(confirmed.letter_sha256),
         "default": session.get(AuctionDefault, auction_id),

@@ -121,7 +121,7 @@ def confirm_award(
             bid=bid,
             rank=rank,
             supplier_id=supplier.id,
-            supplier_name=supplier.name,
+            supplier_name=supplier.party,
             price=price,
             report=report.digest,
             reason=told,

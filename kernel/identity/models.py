@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, composite, mapped_column
 
 from kernel.database import Audited, Base
+from kernel.party import PartyName
 
 
 class Organization(Audited, Base):
@@ -34,6 +35,8 @@ class Organization(Audited, Base):
     contact_email: Mapped[str] = mapped_column(sa.String(200))
     contact_phone: Mapped[str] = mapped_column(sa.String(40))
     created_at: Mapped[datetime]
+    party: Mapped[PartyName] = composite(PartyName, "name", "name_en")
+    """Both names as one value, for pages; a query takes it in the place of ``name``."""
 
 
 class Person(Audited, Base):

@@ -97,7 +97,7 @@ def actor_for(session: Session, person: Person, org_id: UUID | None, **more: obj
         name=person.name,
         person_id=person.id,
         org_id=None if org is None else org.id,
-        org_name="" if org is None else org.name,
+        org_name="" if org is None else org.party,
         roles=frozenset(Role(one.role) for one in held if org is not None and one.org_id == org.id),
         kid=person.kid,
         **more,  # type: ignore[arg-type]

@@ -71,7 +71,7 @@ def _present(
     roles: dict[tuple[UUID, UUID], set[Role]] = defaultdict(set)
     names: dict[UUID, str] = {}
     held = session.execute(
-        sa.select(Membership.person_id, Membership.org_id, Membership.role, Organization.name)
+        sa.select(Membership.person_id, Membership.org_id, Membership.role, Organization.party)
         .join(Organization, Organization.id == Membership.org_id)
         .where(
             Membership.person_id.in_({row[3] for row in rows}),

@@ -11,7 +11,7 @@ from flask import Flask, current_app, request, url_for
 from werkzeug.routing import BuildError
 
 from kernel.errors import Refusal
-from kernel.i18n import current_lang, gettext, marked
+from kernel.i18n import current_lang, gettext, marked, party_name
 from kernel.rights import Actor, Role
 from kernel.room import NavEntry
 from kernel.web.current import actor, platform
@@ -54,7 +54,7 @@ def me_of(who: Actor) -> Me | None:
     first = min(who.roles, key=list(Role).index, default=None)
     return Me(
         name=who.name,
-        org_name=who.org_name,
+        org_name=party_name(who.org_name),
         role=role_text(first) if first else "",
         roles=who.roles,
         person_id=who.person_id,

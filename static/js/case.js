@@ -34,7 +34,7 @@ function node(one, paint, zoom) {
   return {
     id: one.key, name: one.label, value: [one.x, one.y], symbol: SHAPES[one.kind], symbolSize: size,
     itemStyle: hollow ? { color: paint.surface, borderColor: paint.field, borderWidth: 1.5 } : { color: paint[one.kind] },
-    label: bidder
+    label: bidder && !/[a-z]/i.test(one.label) // names in Latin letters are too long for a circle
       ? { show: true, position: "inside", color: hollow ? paint.ink2 : paint.surface, fontSize: 12, fontWeight: hollow ? 400 : 600, width: size - 6, overflow: "break", formatter: ({ name }) => (size < 54 && name.length === 4 ? `${name.slice(0, 2)}\n${name.slice(2)}` : name) }
       : { show: true, position: "bottom", distance: 5, color: paint.ink, fontSize: 12, backgroundColor: paint.surface, padding: [1, 4], borderRadius: 4, formatter: "{b}" },
   };

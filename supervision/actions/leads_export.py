@@ -205,7 +205,7 @@ def clear_values(platform: Platform, session: Session, lead: Lead) -> list[tuple
     """
     firms = [UUID(one) for one in lead.firms]
     rows = session.execute(
-        sa.select(ImportedTrace, ImportBatch.file_sha256, Organization.name)
+        sa.select(ImportedTrace, ImportBatch.file_sha256, Organization.party)
         .join(ImportBatch, ImportBatch.id == ImportedTrace.batch_id)
         .join(Organization, Organization.id == ImportedTrace.org_id)
         .where(
@@ -215,7 +215,7 @@ def clear_values(platform: Platform, session: Session, lead: Lead) -> list[tuple
         .order_by(Organization.name, ImportedTrace.kind, ImportedTrace.line)
     ).all()
     files: dict[str, list[dict[str, str]]] = {}
-    found = []
+    found: list[tuple[str, str, str]] = []
     for row, sha256, name in rows:
         if sha256 not in files:
             files[sha256] = _rows(documents.load(platform.outside.blobs, sha256))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from kernel.errors import NotNow, NotValid
 from kernel.money import Money
+from kernel.party import PartyName
 from kernel.work import Work
 from trading import facts
 from trading.models import Lot, Objection, Tender
@@ -25,6 +27,7 @@ class Outcome:
 
     Attributes:
         bid: hex id of the chosen bid. rank: its rank in the report. report: hex digest of the report.
+        supplier_name: as registered, with the English name beside it for pages.
         reason: why rank 1 was passed over, empty when it was not.
         watched: the price set off a test for abnormally low prices and was accepted after an explanation, so the
             performance of the contract is watched (rules §2.5). told: what else the room below has to say of it.
@@ -33,7 +36,7 @@ class Outcome:
     bid: str
     rank: int
     supplier_id: UUID
-    supplier_name: str
+    supplier_name: PartyName
     price: Money
     report: str
     reason: str = ""
@@ -84,7 +87,8 @@ def settle_lot(work: Work, lot_id: UUID, outcome: Outcome) -> Lot:
         "bid": outcome.bid,
         "rank": outcome.rank,
         "supplier": str(outcome.supplier_id),
-        "supplier_name": outcome.supplier_name,
+        "supplier_name": str(outcome.supplier_name),
+        "supplier_name_en": outcome.supplier_name.en,
         "price": f"{outcome.price.yuan:.2f}",
         "report": outcome.report,
         "reason": outcome.reason,
@@ -106,6 +110,11 @@ def settle_lot(work: Work, lot_id: UUID, outcome: Outcome) -> Lot:
         )
     )
     return lot
+
+
+def winner_name(outcome: Mapping[str, Any]) -> PartyName:
+    """The winner's names in a lot's outcome; empty without one."""
+    return PartyName(outcome.get("supplier_name", ""), outcome.get("supplier_name_en", ""))
 
 
 def lapse_lot(work: Work, lot_id: UUID) -> Lot:

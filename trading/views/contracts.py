@@ -169,13 +169,10 @@ def give_up_lot(code: str, number: int) -> Page:
 def shown_contract(code: str, number: int) -> Page:
     """A signed contract. Source: 政府采购法实施条例 第五十条."""
     with read() as session:
-        tender, lot, signed, leaf = public_contract(session, code, number)
+        found = public_contract(session, code, number)
     return render_template(
         "trading/contract_public.html",
-        tender=tender,
-        lot=lot,
-        contract=signed,
-        leaf=leaf,
+        found=found,
         base_url=platform().settings.base_url,
     )
 
@@ -185,7 +182,7 @@ def shown_contract(code: str, number: int) -> Page:
 def contract_file(code: str, number: int, ending: str) -> Page:
     """The print, or the signed text itself, whose SHA-256 stands in the log."""
     with read() as session:
-        *_, signed, _leaf = public_contract(session, code, number)
+        signed = public_contract(session, code, number).contract
     sha256 = signed.pdf_sha256 if ending == "pdf" else signed.document_sha256
     data = documents.load(platform().outside.blobs, sha256 or "")
     response = Response(data, mimetype="application/pdf" if ending == "pdf" else "application/json")

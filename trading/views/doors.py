@@ -19,6 +19,7 @@ from kernel.money import Money
 from kernel.rights import Actor
 from kernel.web import actor, platform
 from trading import words
+from trading.actions.lots import winner_name
 from trading.models import Tender
 from trading.process import Term
 from trading.queries import tender_by_code
@@ -102,6 +103,7 @@ def _globals(state: Any) -> None:
     )
     state.app.jinja_env.globals.update(
         stage_word=stage_word,
+        winner_name=winner_name,
         term_text=term_text,
         days_text=days_text,
         words=words,

@@ -109,7 +109,7 @@ function merge(list, next) {
 }
 
 /** A message that came with its news: shown at once, its log number follows. */
-function hear({ key, voice, who, text, at }) {
+function hear({ key, voice, who, who_en: english, text, at }) {
   const list = hall.querySelector('[data-live="lines"]');
   const form = document.getElementById("message-of-others").content.querySelector(`[data-voice="${voice}"]`);
   if (!form || document.getElementById(key)) return;
@@ -117,7 +117,7 @@ function hear({ key, voice, who, text, at }) {
   const item = document.importNode(form, true);
   item.removeAttribute("data-voice");
   item.id = key;
-  item.querySelector("[data-who]").replaceWith(who);
+  item.querySelector("[data-who]").replaceWith(document.documentElement.lang === "en" && english ? english : who);
   item.querySelector("p").textContent = text;
   const time = item.querySelector("time");
   time.dateTime = at;

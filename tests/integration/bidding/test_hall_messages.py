@@ -316,11 +316,13 @@ def test_the_hall_hears_the_words_with_their_number_and_nothing_else(deal: Deal,
     assert (channel, version) == (f"opening:{deal.tender_id}", seen + 1)
     assert set(news) == {"stage", "message"}
     told: dict[str, Any] = news["message"]
+    assert told["who_en"].startswith("Test entity")
     assert told.pop("at").endswith("Z")
     assert told == {
         "key": f"said-{one.id}",
         "voice": "bidder",
         "who": name_of(house, bids[0].bidder),
+        "who_en": told["who_en"],
         "text": "规费按新费率吗",
     }
     assert f'id="said-{one.id}"' in page(house.client(), deal), "who comes later finds it on the page"

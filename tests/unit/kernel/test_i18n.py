@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from kernel import i18n
 from kernel.money import Money
+from kernel.party import PartyName
+from sealbid import jcs
 
 AT = datetime(2026, 11, 24, 1, 30, 5, tzinfo=UTC)
 
@@ -148,3 +152,35 @@ def test_words_of_the_code_become_words_of_people() -> None:
     with i18n.speaking("zh-CN"):
         assert i18n.spell(["buyer", "supervisor"]) == "招标人、监督人员"
         assert i18n.spell("A-17") == "A-17"
+
+
+NAMED = PartyName("阳光市教育局", "Sunroad Education Bureau")
+
+
+@pytest.mark.parametrize(
+    ("lang", "name", "english", "shown", "legal"),
+    [
+        ("en", NAMED, None, NAMED.en, "Sunroad Education Bureau (阳光市教育局)"),
+        ("zh-CN", NAMED, None, "阳光市教育局", "阳光市教育局"),
+        ("en", PartyName("阳光市教育局"), None, "阳光市教育局", "阳光市教育局"),
+        ("en", "阳光市教育局", NAMED.en, NAMED.en, "Sunroad Education Bureau (阳光市教育局)"),
+        ("en", NAMED, "", "阳光市教育局", "阳光市教育局"),
+        ("en", PartyName(None, None), None, "", ""),
+    ],
+)
+def test_an_organisation_has_its_english_name_on_english_pages_where_it_has_one(
+    lang: str, name: str, english: str | None, shown: str, legal: str
+) -> None:
+    with i18n.speaking(lang):
+        assert i18n.party_name(name, english) == shown
+        assert i18n.legal_name(name, english) == legal
+        assert type(i18n.party_name(name, english)) is str
+
+
+def test_records_and_machines_take_the_registered_name() -> None:
+    with i18n.speaking("en"):
+        assert json.dumps({"name": NAMED}, ensure_ascii=False) == '{"name": "阳光市教育局"}'
+        assert jcs.encode({"name": NAMED}) == jcs.encode({"name": "阳光市教育局"})
+        assert f"{NAMED}" == "阳光市教育局"
+    again = pickle.loads(pickle.dumps(NAMED))
+    assert (again, again.en) == (NAMED, NAMED.en)

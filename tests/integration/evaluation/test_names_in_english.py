@@ -1,0 +1,75 @@
+"""Organisations on English pages have their English names; records, contracts and machines keep the registered ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simulation import names
+from tests.integration.evaluation.conftest import Scene
+from tests.integration.evaluation.test_contracts import contract_of, page, sign, terms, winner_of
+from tests.integration.evaluation.test_pages import look
+
+Make = Callable[..., Scene]
+
+
+def made(one: Scene) -> tuple[str, str]:
+    """Buyer and winner of a contract that both have signed, by their registered names."""
+    buyer, winner = one.deal.buyer, winner_of(one)
+    one.client(buyer).post(page(one), data=terms(one))
+    sign(one, buyer)
+    sign(one, winner)
+    return buyer.org_name, winner.org_name
+
+
+def test_the_public_reads_english_names_in_english_and_registered_ones_in_chinese(scene: Make) -> None:
+    one = scene(stage="awarded")
+    buyer, winner = made(one)
+    public = one.client()
+
+    for path, named in (
+        (f"/tenders/{one.code}", (buyer, winner)),
+        ("/notices", (buyer,)),
+        ("/", (buyer,)),
+        (f"/tenders/{one.code}/opening", (winner,)),
+    ):
+        english, chinese = look(public, path, "en"), look(public, path, "zh-CN")
+        for name in named:
+            assert names.english(name) != name
+            assert names.english(name) in english, path
+            assert names.english(name) not in chinese, path
+            assert name in chinese, path
+    assert buyer not in look(public, "/notices", "en")
+
+
+def test_a_contract_names_its_parties_as_registered_beside_the_english_name(scene: Make) -> None:
+    one = scene(stage="awarded")
+    buyer, winner = made(one)
+
+    for client, path in (
+        (one.client(), f"/tenders/{one.code}/lots/1/contract"),
+        (one.client(winner_of(one)), page(one)),
+    ):
+        text = look(client, path, "en")
+        for name in (buyer, winner):
+            assert f"{names.english(name)} ({name})" in text, path
+    body = contract_of(one).body
+    assert body["parties"]["buyer"]["name"] == buyer
+    assert body["parties"]["supplier"]["name"] == winner
+    outcome = one.lot().outcome
+    assert outcome is not None
+    assert (outcome["supplier_name"], outcome["supplier_name_en"]) == (winner, names.english(winner))
+
+
+def test_desks_show_the_english_name_and_the_api_the_registered_one(scene: Make) -> None:
+    one = scene(stage="awarded")
+    buyer, winner = made(one)
+
+    desk = look(one.client(one.deal.buyer), "/desk/contracts", "en")
+    account = look(one.client(winner_of(one)), "/account", "en")
+    api = one.client().get(f"/api/v1/tenders/{one.code}", headers={"Accept-Language": "en"}).json
+
+    assert names.english(winner) in desk
+    assert names.english(buyer) in desk
+    assert winner not in desk
+    assert names.english(winner) in account
+    assert api["buyer"] == buyer
