@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from kernel.i18n import gettext
 from supervision import leads_drawing as drawing
 from supervision.leads_models import LeadAnswer, LeadIndicator
-from supervision.leads_words import said_word
+from supervision.leads_words import fact_word, said_word
 from supervision.rules.signals.combine import ORDER
 from supervision.rules.signals.traces_values import masked
 
@@ -49,22 +50,23 @@ def fact_lines(
     for key, value in sorted(found.items()):
         match value:
             case dict():
-                text = "；".join(
-                    f"{k}: {_person(str(v), clear) if k == 'author' else v}" for k, v in value.items()
-                )
+                texts = [
+                    f"{names.get(k) or fact_word(k)}: {_person(str(v), clear) if k == 'author' else v}"
+                    for k, v in value.items()
+                ]
             case list():
-                text = "；".join(_item(one, names) for one in value[:12])
+                texts = [_item(one, names) for one in value[:12]]
             case _:
-                text = _item(value, names)
+                texts = [_item(value, names)]
         if key in ("hash", "hashes", "persons"):
-            text = "；".join(part[:12] + "…" for part in text.split("；") if part)
-        if text:
+            texts = [one[:12] + "…" for one in texts if one]
+        if text := gettext("; ").join(texts):
             yield key, text
 
 
 def _item(value: object, names: Mapping[str, str]) -> str:
     if isinstance(value, dict):
-        return "，".join(f"{names.get(str(v), str(v))}" for v in value.values() if v)
+        return gettext(", ").join(f"{names.get(str(v), str(v))}" for v in value.values() if v)
     return names.get(str(value)) or said_word(str(value))
 
 
@@ -72,7 +74,7 @@ def _person(text: str, clear: bool) -> str:
     """An author that looks like a person's name shows its first character only."""
     if clear:
         return text
-    return "、".join(
+    return gettext(", ").join(
         masked(one) if re.fullmatch(r"[\u4e00-\u9fff]{2,4}(-\d+)?", one) else one for one in text.split("、")
     )
 

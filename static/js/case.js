@@ -36,7 +36,7 @@ function node(one, paint, zoom) {
     itemStyle: hollow ? { color: paint.surface, borderColor: paint.field, borderWidth: 1.5 } : { color: paint[one.kind] },
     label: bidder && !/[a-z]/i.test(one.label) // names in Latin letters are too long for a circle
       ? { show: true, position: "inside", color: hollow ? paint.ink2 : paint.surface, fontSize: 12, fontWeight: hollow ? 400 : 600, width: size - 6, overflow: "break", formatter: ({ name }) => (size < 54 && name.length === 4 ? `${name.slice(0, 2)}\n${name.slice(2)}` : name) }
-      : { show: true, position: "bottom", distance: 5, color: paint.ink, fontSize: 12, backgroundColor: paint.surface, padding: [1, 4], borderRadius: 4, formatter: "{b}" },
+      : { show: true, position: hollow ? "left" : "bottom", distance: 5, color: paint.ink, fontSize: 12, backgroundColor: paint.surface, padding: [1, 4], borderRadius: 4, formatter: "{b}" },
   };
 }
 
@@ -88,7 +88,10 @@ function relations(spec, title, place) {
 }
 
 // Names under an axis: level where they fit, slanted where they would run into each other.
-const names = (place, count) => ({ rotate: place.clientWidth / Math.max(1, count) < 54 ? 38 : 0 });
+const names = (place, labels) => {
+  const wide = Math.max(...labels.map((one) => [...one].reduce((sum, letter) => sum + (letter > "\u2e80" ? 12 : 7), 0)));
+  return { rotate: (place.clientWidth - 48) / Math.max(1, labels.length) < wide + 8 ? 38 : 0 };
+};
 
 function prices(spec, title, place) {
   const paint = colours();
@@ -99,7 +102,7 @@ function prices(spec, title, place) {
     ...base(title),
     grid: { left: 4, right: 12, top: 26, bottom: 2, containLabel: true },
     tooltip: { renderMode: "richText", trigger: "item", formatter: ({ name, value }) => `${name} ${Number(value).toFixed(2)}%` },
-    xAxis: { type: "category", data: dots.map((dot) => dot.label), axisTick: { show: false }, axisLine: { lineStyle: { color: paint.soft } }, axisLabel: { ...label, color: paint.ink2, interval: 0, ...names(place, dots.length) } },
+    xAxis: { type: "category", data: dots.map((dot) => dot.label), axisTick: { show: false }, axisLine: { lineStyle: { color: paint.soft } }, axisLabel: { ...label, color: paint.ink2, interval: 0, ...names(place, dots.map((dot) => dot.label)) } },
     yAxis: { type: "value", scale: true, min: ({ min }) => 2 * Math.floor(min / 2 - 0.25), max: ({ max }) => 2 * Math.ceil(max / 2 + 0.25), minInterval: 1, splitNumber: 5, axisLabel: { ...label, formatter: "{value}%" }, splitLine: { lineStyle: { color: paint.soft } } },
     series: [
       { type: "line", silent: true, symbol: "none", connectNulls: true, lineStyle: { color: paint.red, width: 1.5, type: [5, 4] }, data: dots.map((dot, at) => (dot.inside ? shares[at] : null)) },
@@ -127,7 +130,7 @@ function correlations(spec, title, place) {
     ...base(title),
     grid: { left: 4, right: 4, top: 2, bottom: 2, containLabel: true },
     tooltip: { renderMode: "richText", formatter: ({ value, data }) => `${rows[value[1]]} – ${spec.columns[value[0]]}: ${data.text}` },
-    xAxis: { ...axis, data: spec.columns, axisLabel: { ...axis.axisLabel, ...names(place, spec.columns.length + 1) } }, yAxis: { ...axis, data: rows, inverse: true },
+    xAxis: { ...axis, data: spec.columns, axisLabel: { ...axis.axisLabel, ...names(place, [...spec.columns, spec.columns[0] ?? ""]) } }, yAxis: { ...axis, data: rows, inverse: true },
     series: [{
       type: "heatmap", data: cells, itemStyle: { borderColor: paint.surface, borderWidth: 2, borderRadius: 5 },
       label: { show: spec.columns.length <= 9, fontSize: 12, formatter: ({ data }) => data.text },

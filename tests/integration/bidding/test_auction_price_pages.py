@@ -58,8 +58,8 @@ def test_the_bidder_finds_the_request_on_his_desk_and_explains_once(low: Any, ho
     again = bidder.post(path, data={"text": "再说"})
 
     assert f'href="{path}"' in desk
-    assert "420,000 元 低于 450,000 元（最高限价的 45%）" in page
-    assert "420,000 元 低于 470,000 元（次低报价的 50%）" in page
+    assert "420,000 元低于 450,000 元（最高限价的 45%）" in page
+    assert "420,000 元低于 470,000 元（次低报价的 50%）" in page
     assert empty.status_code == 422
     assert "您的说明已送达采购人" in sent
     assert WORDS in sent

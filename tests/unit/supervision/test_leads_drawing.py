@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
+from kernel.i18n import speaking
 from supervision.leads_drawing import APART, Edge, Node, heat, lay_out, price_chart
 from supervision.leads_shown import fact_lines, short_name
 
@@ -53,10 +54,15 @@ def test_names_of_persons_are_masked_and_names_of_firms_shortened() -> None:
 
     shown = dict(fact_lines(facts, {"f1": "甲公司"}))
 
-    assert shown["same"] == "author: 张••"
+    assert shown["same"] == "作者: 张••"
     assert shown["hash"] == "a" * 12 + "…"
     assert shown["lots"] == "甲公司"
-    assert dict(fact_lines(facts, {}, clear=True))["same"] == "author: 张小三"
+    assert dict(fact_lines(facts, {}, clear=True))["same"] == "作者: 张小三"
+    with speaking("en"):
+        assert dict(fact_lines({"same": {"author": "x"}, "lots": ["f1", "f2"]}, {"f1": "A", "f2": "B"})) == {
+            "lots": "A; B",
+            "same": "Author: x",
+        }
     assert short_name("阳光市清源市政工程有限公司") == "阳光市清"
     assert short_name("Acme Limited Company") == "Acme L."
     assert short_name("Chenhui Construction Ltd.") == "Chenhui C."
