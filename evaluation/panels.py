@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from evaluation import queries, words
 from evaluation.actions.panels import committed, panel_of
 from kernel.i18n import marked
-from kernel.ledger import book
+from kernel.identity.queries import english_names
+from kernel.ledger.models import LogRecord
 from kernel.rights import Actor, Role
 from kernel.web.current import platform
 from kernel.web.panels import Filling, panel
@@ -18,13 +19,16 @@ from trading.models import Notice, Tender
 from trading.rights import runs_tender
 from trading.rules.lifecycle import Stage
 
+NONE = (None, None)
+
 
 def published_lots(session: Session, tender: Tender) -> list[dict[str, Any]]:
     """Per lot with published candidates, a result or a failure: what the law lets everybody read."""
     notices = {
-        (notice.lot_id, notice.kind): notice
-        for notice in session.scalars(
-            sa.select(Notice)
+        (notice.lot_id, notice.kind): (notice, place)
+        for notice, place in session.execute(
+            sa.select(Notice, LogRecord.idx)
+            .outerjoin(LogRecord, LogRecord.id == Notice.record_id)
             .where(Notice.tender_id == tender.id, Notice.kind.in_(("candidates", "result")))
             .order_by(Notice.published_at)
         ).unique()
@@ -32,11 +36,13 @@ def published_lots(session: Session, tender: Tender) -> list[dict[str, Any]]:
     reports = queries.reports_of(session, tender.id)
     found = []
     for lot in tender.lots:
-        result = notices.get((lot.id, "result")) if lot.stage in queries.DECIDED else None
-        candidates = notices.get((lot.id, "candidates")) if lot.stage in queries.PUBLIC_STAGES else None
+        result, placed = notices.get((lot.id, "result"), NONE) if lot.stage in queries.DECIDED else NONE
+        candidates, first = (
+            notices.get((lot.id, "candidates"), NONE) if lot.stage in queries.PUBLIC_STAGES else NONE
+        )
         if lot.stage is Stage.FAILED and lot.failed_for in words.FAILED:
             found.append({"lot": lot, "failed": words.FAILED[lot.failed_for], "leaf": None})
-        elif (notice := result or candidates) is not None:
+        elif result or candidates:
             found.append(
                 {
                     "lot": lot,
@@ -47,7 +53,7 @@ def published_lots(session: Session, tender: Tender) -> list[dict[str, Any]]:
                     "winner": result.body["winner"] if result else None,
                     "experts": result.body.get("experts", []) if result else [],
                     "report": reports.get(lot.id),
-                    "leaf": book.place_of(session, notice.record_id),
+                    "leaf": placed if result else first,
                 }
             )
     return found
@@ -59,9 +65,11 @@ def result_panel(session: Session, subject: Any, actor: Actor) -> Filling:
     lots = published_lots(session, subject)
     if not lots:
         return None
+    named = (bid["bidder"] for one in lots for bid in (*one.get("candidates", ()), *one.get("rejected", ())))
     return "evaluation/_result_panel.html", {
         "tender": subject,
         "lots": lots,
+        "english": english_names(session, named),
         "count": len(lots),
         "base_url": platform().settings.base_url,
         "bidder": actor.has(Role.BIDDER),

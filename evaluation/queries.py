@@ -30,6 +30,7 @@ from evaluation.models import (
     Verdict,
 )
 from kernel.errors import NotFound
+from kernel.ledger.models import LogRecord
 from kernel.rights import Actor, Role
 from trading.models import Lot, Tender
 from trading.rights import runs_tender
@@ -364,14 +365,17 @@ def neutral_name(code: str, part: str, number: int, name: str) -> str:
 
 def reports_of(session: Session, tender_id: UUID) -> dict[UUID, EvaluationReport]:
     """The report in force of every lot that has one."""
-    return {
-        one.lot_id: one
-        for one in session.scalars(
-            sa.select(EvaluationReport).where(
-                EvaluationReport.tender_id == tender_id, EvaluationReport.superseded_at.is_(None)
-            )
-        )
-    }
+    return {lot_id: report for lot_id, (report, _) in placed_reports(session, tender_id).items()}
+
+
+def placed_reports(session: Session, tender_id: UUID) -> dict[UUID, tuple[EvaluationReport, int | None]]:
+    """The report in force of every lot that has one, with its place in the log once it has one."""
+    rows = session.execute(
+        sa.select(EvaluationReport, LogRecord.idx)
+        .outerjoin(LogRecord, LogRecord.id == EvaluationReport.record_id)
+        .where(EvaluationReport.tender_id == tender_id, EvaluationReport.superseded_at.is_(None))
+    )
+    return {report.lot_id: (report, place) for report, place in rows}
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from evaluation.views.doors import Page, attachment, names_of, views
 from kernel import documents
 from kernel.errors import NotFound, Refusal
 from kernel.i18n import gettext
+from kernel.identity.queries import english_names
 from kernel.identity.signing import sign_request
-from kernel.ledger import book
 from kernel.web import actor, begin, form_refused, parse_form, platform, public, read, signed_in
 from sealbid import jcs
 from trading.rights import runs_tender
@@ -28,7 +28,8 @@ def _values(code: str, number: int | None) -> dict[str, Any]:
     who = actor()
     with read() as session:
         tender = queries.tender_by_code(session, code)
-        found = queries.reports_of(session, tender.id)
+        placed = queries.placed_reports(session, tender.id)
+        found = {lot_id: report for lot_id, (report, _) in placed.items()}
         readable = []
         for lot in tender.lots:
             try:
@@ -51,7 +52,8 @@ def _values(code: str, number: int | None) -> dict[str, Any]:
             "view": report_view(report.body),
             "names": names_of(terms),
             "width": WIDTH,
-            "leaf": book.place_of(session, report.record_id) if report.record_id else None,
+            "leaf": placed[lot.id][1],
+            "english": english_names(session, [one["bidder"] for one in report.body["bids"]]),
             "seats": {str(m["number"]): m["seat"] for m in report.body["panel"]},
             "base_url": platform().settings.base_url,
             "runs": report.delivered_at is not None and runs_tender(who, tender),

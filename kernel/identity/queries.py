@@ -8,6 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from kernel.i18n import current_lang
 from kernel.identity.models import Membership, Organization, Person, PersonKey
 from kernel.rights import Role
 
@@ -56,3 +57,13 @@ def organizations(session: Session, ids: Iterable[UUID]) -> dict[UUID, Organizat
     """Organisations by id, in one query."""
     found = session.scalars(sa.select(Organization).where(Organization.id.in_(list(ids))))
     return {org.id: org for org in found}
+
+
+def english_names(session: Session, names: Iterable[str]) -> dict[str, str]:
+    """Registered name → English name, for names that stand in records; one query, and none unless the page is English."""
+    if current_lang() != "en":
+        return {}
+    rows = session.execute(
+        sa.select(Organization.name, Organization.name_en).where(Organization.name.in_(sorted(set(names))))
+    )
+    return {name: english for name, english in rows}  # noqa: C416 - rows are no pairs

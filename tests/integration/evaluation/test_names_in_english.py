@@ -7,7 +7,8 @@ from collections.abc import Callable
 from simulation import names
 from tests.integration.evaluation.conftest import Scene
 from tests.integration.evaluation.test_contracts import contract_of, page, sign, terms, winner_of
-from tests.integration.evaluation.test_pages import look
+from tests.integration.evaluation.test_pages import LANGS, look
+from tests.integration.kernel.test_warm_rows import statements
 
 Make = Callable[..., Scene]
 
@@ -39,6 +40,41 @@ def test_the_public_reads_english_names_in_english_and_registered_ones_in_chines
             assert names.english(name) not in chinese, path
             assert name in chinese, path
     assert buyer not in look(public, "/notices", "en")
+
+
+def test_candidates_and_the_report_name_bidders_in_english_while_their_records_do_not(scene: Make) -> None:
+    one = scene(stage="published")
+    body = one.report().body
+    bidders = {bid["bidder"] for bid in body["bids"]}
+    public = one.client()
+
+    for path, named in (
+        (f"/tenders/{one.code}", {bid["bidder"] for bid in body["candidates"]}),
+        (f"/evaluation/{one.code}/report", bidders),
+    ):
+        english, chinese = look(public, path, "en"), look(public, path, "zh-CN")
+        for name in named:
+            assert names.english(name) in english, path
+            assert name not in english, path
+            assert name in chinese, path
+    assert not any(names.english(name) == name for name in bidders)
+    results = public.get(f"/api/v1/tenders/{one.code}/results", headers={"Accept-Language": "en"}).json
+    assert {bid["bidder"] for bid in results["lots"][0]["candidates"]} <= bidders
+
+
+def test_english_names_of_records_are_looked_up_once_and_only_for_english_pages(scene: Make) -> None:
+    one = scene(stage="published", lots=2)
+    public = one.client()
+
+    for path in (f"/tenders/{one.code}", f"/evaluation/{one.code}/report"):
+        counts = {}
+        for lang in LANGS:
+            look(public, path, lang)
+            with statements(one.house) as said:
+                look(public, path, lang)
+            counts[lang] = len(said)
+
+        assert counts["en"] == counts["zh-CN"] + 1, path
 
 
 def test_a_contract_names_its_parties_as_registered_beside_the_english_name(scene: Make) -> None:

@@ -74,7 +74,7 @@ def test_the_other_methods_come_to_their_award(scene: Make, method: str) -> None
     page = look(one.client(), f"/evaluation/{one.code}/report", "en")
     winner = one.lot().outcome
     assert winner is not None
-    assert winner["supplier_name"] in page
+    assert winner["supplier_name_en"] in page
     assert not re.search(r"\bNone\b|Undefined", page)
     data = one.client().get(f"/api/v1/tenders/{one.code}/results").json
     assert data["lots"][0]["winner"]["bid"] == winner["bid"]
