@@ -21,6 +21,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from bidding.models import Bid, BidPart, OpenedFile, OpenedPart
+from bidding.rules.accounts import masked
 from bidding.rules.states import BidState
 from evaluation.models import Award, EvaluationReport
 from kernel import documents
@@ -29,8 +30,9 @@ from kernel.identity.models import Organization, Person
 from kernel.identity.uscc import a_uscc
 from kernel.money import Money
 from kernel.platform import Platform
+from kernel.traces import trace_hash
 from simulation import cartel, names
-from supervision.actions.leads_traces import CONSENT_TEXT, kind_of, salted, trace_hash
+from supervision.actions.leads_traces import CONSENT_TEXT, kind_of, salted
 from supervision.importing import PLAIN
 from supervision.leads_models import (
     AddressTrace,
@@ -40,7 +42,6 @@ from supervision.leads_models import (
     SubmissionTrace,
     TraceConsent,
 )
-from supervision.rules.signals import traces_values as clean
 from trading.models import Document, DocumentTaking, Lot, Project, Tender
 from trading.rules.lifecycle import Stage
 
@@ -534,7 +535,7 @@ class Filling:
             hashes={
                 k: v if k in PLAIN else trace_hash(settings, kind_of(kind, k), v) for k, v in values.items()
             },
-            shown={k: clean.masked(v) for k, v in values.items() if k not in PLAIN},
+            shown={k: masked(v) for k, v in values.items() if k not in PLAIN},
             at=at,
         )
 

@@ -34,13 +34,6 @@ class AuctionStage(StrEnum):
     CANCELLED = "cancelled"
 
 
-class BondOrderKind(StrEnum):
-    """What is to be done with a deposit."""
-
-    REFUND = "refund"
-    KEEP = "keep"
-
-
 def _states(kind: type[Any]) -> sa.Enum:
     return sa.Enum(kind, native_enum=False, length=16, values_callable=lambda e: [m.value for m in e])
 
@@ -159,23 +152,6 @@ class AuctionSeat(Audited, Base):
     registered_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
     record_id: Mapped[UUID]
-
-
-class BondOrder(Audited, Base):
-    """An order to pay a deposit back, or to keep it for a listed reason."""
-
-    __tablename__ = "auction_bond_order"
-    __subject__ = "auction_id"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    auction_id: Mapped[UUID] = mapped_column(sa.ForeignKey("auction.id"), index=True)
-    seat_id: Mapped[UUID] = mapped_column(sa.ForeignKey("auction_seat.id"), unique=True)
-    kind: Mapped[BondOrderKind] = mapped_column(_states(BondOrderKind))
-    amount: Mapped[Money]
-    reason: Mapped[str] = mapped_column(sa.String(80))
-    due_at: Mapped[datetime]
-    ordered_at: Mapped[datetime]
-    done_at: Mapped[datetime | None]
 
 
 class Outage(Audited, Base):

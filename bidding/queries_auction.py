@@ -24,14 +24,8 @@ from bidding.actions.auctions_sealed import published
 from bidding.hall_core import journal, rooms
 from bidding.hall_core.registry import hall_for
 from bidding.hall_core.rooms import Room
-from bidding.models_auction import (
-    Auction,
-    AuctionAnchor,
-    AuctionSeat,
-    AuctionStage,
-    BondOrder,
-    Outage,
-)
+from bidding.models_auction import Auction, AuctionAnchor, AuctionSeat, AuctionStage, Outage
+from bidding.models_bond import BondOrder
 from bidding.rights import AUCTION_IDENTITIES, runs_tender
 from bidding.rules.auction import sight
 from bidding.rules.auction.state import State

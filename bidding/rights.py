@@ -27,6 +27,8 @@ AUCTION_STOP = Permission("bidding:auction:stop")
 AUCTION_KEEP = Permission("bidding:auction:keep")
 AUCTION_IDENTITIES = Permission("bidding:auction:identities")
 PRICE_EXPLAIN = Permission("bidding:price:explain")
+BOND_LODGE = Permission("bidding:bond:lodge")
+BOND_KEEP = Permission("bidding:bond:keep")
 BOND_CONFIRM = Permission("bidding:bond:confirm")
 REHEARSE = Permission("bidding:auction:rehearse")
 STANDING_SET = Permission("bidding:standing:set")
@@ -58,6 +60,8 @@ RIGHTS: dict[Permission, Right] = {
     AUCTION_KEEP: only_system,
     AUCTION_IDENTITIES: holds(Role.SUPERVISOR),
     PRICE_EXPLAIN: for_org("org_id", Role.BIDDER),
+    BOND_LODGE: holds(Role.BIDDER),
+    BOND_KEEP: runs_tender,
     BOND_CONFIRM: any_of(only_system, holds(Role.OPERATOR)),
     REHEARSE: holds(Role.BIDDER, Role.BUYER, Role.AGENT),
     STANDING_SET: any_of(only_system, holds(Role.OPERATOR)),

@@ -8,6 +8,7 @@ from bidding.actions import auctions_unseal, unsealing
 from bidding.actions.auctions import cancel_with_tender, prepare_auctions
 from bidding.actions.auctions_draw import draw_lotteries
 from bidding.actions.auctions_life import anchor_journals, follow_all, go_on, keep_moment, stand_still
+from bidding.actions.bonds_end import follow_award, follow_forfeit, follow_lot
 from bidding.actions.closing import close_moment, close_tender
 from bidding.actions.custody import renew_policy, seat_custodians
 from bidding.actions.hall import next_moment
@@ -34,8 +35,11 @@ from kernel.platform import Platform
 from kernel.rights import Role
 from kernel.room import Chore, Deadline, NavEntry, Room
 from trading.facts import (
+    AwardSettled,
+    BondForfeited,
     ClarificationPublished,
     DraftChanged,
+    LotMoved,
     NoticePublished,
     TenderDrafted,
     TenderResumed,
@@ -92,6 +96,9 @@ room = Room(
         TenderSuspended: (stand_still,),
         TenderTerminated: (cancel_with_tender,),
         NoticePublished: (prepare_auctions,),
+        LotMoved: (follow_lot,),
+        AwardSettled: (follow_award,),
+        BondForfeited: (follow_forfeit,),
     },
     chores=(
         Chore("offline sealer", timedelta(minutes=1), release_sealer),

@@ -36,6 +36,7 @@ class Settings:
         hall_bind: ``host:port`` the ``hall`` process listens on; ``serve`` starts one when it is given.
         live_connections_max: sockets one hall process takes; more are asked to come back later.
         live_polling: offer long polling where a network forbids websockets; the web process answers it.
+        bond_interest_ppm: yearly rate of demand deposits that bid bonds earn, in millionths: 2000 is 0.2 %.
         proxies: how many reverse proxies in front set ``X-Forwarded-*``; 0 believes none of these headers.
     """
 
@@ -72,6 +73,7 @@ class Settings:
     proxies: int = 0
     make_pdfs: bool = True
     suite: str = "intl-1"
+    bond_interest_ppm: int = 2000
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -154,6 +156,7 @@ class Settings:
             upload_bytes_max=whole("UPLOAD_BYTES_MAX", 1 << 30, least=1 << 20),
             session_hours=whole("SESSION_HOURS", 12, least=1),
             proxies=whole("PROXIES", 0),
+            bond_interest_ppm=whole("BOND_INTEREST_PPM", 2000),
             s3_options={
                 key.removeprefix("SUNROAD_S3_").lower(): value
                 for key, value in env.items()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
+from bidding.rules.accounts import account
 from kernel.encodings import decoded
 from kernel.i18n import marked
 from supervision.rules.signals import traces_values as clean
@@ -177,8 +178,8 @@ def _hardware(kind: str) -> Callable[[str], str]:
 
 CLEAN: Mapping[str, Mapping[str, Callable[[str], str]]] = {
     "bond": {
-        "account": clean.account,
-        "funding_account": clean.account,
+        "account": account,
+        "funding_account": account,
         "buyer_contact": clean.phone,
         "issued_at": _instant,
         "number": _whole,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from bidding.rules.accounts import masked
 from kernel.i18n import gettext
 from supervision import leads_drawing as drawing
 from supervision.leads_models import LeadAnswer, LeadIndicator
 from supervision.leads_words import fact_word, said_word
 from supervision.rules.signals.combine import ORDER
-from supervision.rules.signals.traces_values import masked
 
 
 @dataclass(frozen=True)

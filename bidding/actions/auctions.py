@@ -18,14 +18,8 @@ from sqlalchemy.orm import Session
 from bidding import auction_facts as facts
 from bidding.actions.auctions_write import append
 from bidding.hall_core import journal, rooms
-from bidding.models_auction import (
-    Auction,
-    AuctionHead,
-    AuctionSeat,
-    AuctionStage,
-    BondOrder,
-    BondOrderKind,
-)
+from bidding.models_auction import Auction, AuctionHead, AuctionSeat, AuctionStage
+from bidding.models_bond import BondOrder, BondOrderKind
 from bidding.rights import AUCTION_REGISTER, AUCTION_TERMS, BOND_CONFIRM
 from bidding.rules.auction import events
 from bidding.rules.auction.terms import Direction, Format, Terms

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from bidding import auction_facts as facts
 from bidding.actions.auctions_end import order_bond
 from bidding.actions.auctions_write import hold
-from bidding.models_auction import Auction, AuctionSeat, AuctionStage, BondOrderKind
+from bidding.models_auction import Auction, AuctionSeat, AuctionStage
+from bidding.models_bond import BondOrderKind
 from bidding.models_result import AuctionConfirmation, AuctionDefault
 from bidding.rights import AUCTION_HOST
 from bidding.rules.auction.defaults import Owed, difference_owed

@@ -21,14 +21,9 @@ from bidding.actions.auctions_write import hold
 from bidding.hall_core import journal
 from bidding.hall_core.journal import Line
 from bidding.hall_core.rooms import Room
-from bidding.models_auction import (
-    Auction,
-    AuctionSeat,
-    AuctionStage,
-    BondOrder,
-    BondOrderKind,
-)
-from bidding.rights import AUCTION_HOST, BOND_CONFIRM
+from bidding.models_auction import Auction, AuctionSeat, AuctionStage
+from bidding.models_bond import BondOrder, BondOrderKind
+from bidding.rights import AUCTION_HOST
 from bidding.rules.auction.state import Outcome as Came
 from bidding.rules.auction.state import Result
 from bidding.rules.auction.values import instant_text, money_text
@@ -191,9 +186,12 @@ def order_bond(
             kind=kind,
             amount=seat.bond_paid,
             reason=reason,
+            row="",
+            since=work.now,
             due_at=due_at,
             ordered_at=work.now,
             done_at=None,
+            interest=None,
         )
     )
     work.session.flush()
@@ -210,16 +208,6 @@ def order_bond(
         )
     )
     return order
-
-
-def done_bond(work: Work, order_id: UUID) -> None:
-    """Book that a deposit was paid back (or turned into money of the seller). Again changes nothing."""
-    work.require(BOND_CONFIRM)
-    order = work.lock(BondOrder, order_id)
-    if order.done_at is None:
-        order.done_at = work.now
-        tender = _tender_of(work, order.auction_id)
-        work.record(facts.BondOrderDone(subject=order.auction_id, tender=tender.code, order=order.id))
 
 
 # ---- the buyer's word -------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding import facts
+from bidding.actions.bonds_end import send_back
 from bidding.actions.custody import newest_policy
 from bidding.models import Bid, Opening
 from bidding.rights import CLOSE
@@ -131,6 +132,8 @@ def close_tender(work: Work, tender_id: UUID) -> Opening | None:
     )
     if not any_open:
         work.record(facts.OpeningFailed(subject=tender.id, tender=tender.code, reason="fewer_than_three"))
+    if tender.bond.minor:
+        send_back(work, tender.id)
     return opening
 
 

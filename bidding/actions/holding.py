@@ -11,12 +11,15 @@ import sqlalchemy as sa
 
 from bidding.actions.custody import POLICIES
 from kernel.errors import NotFound, NotNow
+from kernel.money import Money
 from kernel.work import Work
 from trading.models import Tender
 
 _TENDERS = "tenders held shared"
 _PERIODS = "tendering periods held shared"
-_COLUMNS = sa.select(Tender.id, Tender.code, Tender.published_at, Tender.terminated_at, Tender.bids_close_at)
+_COLUMNS = sa.select(
+    *(Tender.id, Tender.code, Tender.published_at, Tender.terminated_at, Tender.bids_close_at, Tender.bond)
+)
 _TENDERING = _COLUMNS.where(Tender.id == sa.bindparam("tender_id"))
 _TENDERING_SHARED = _TENDERING.with_for_update(read=True, of=Tender)
 _TENDERINGS = _COLUMNS.where(Tender.id.in_(sa.bindparam("tender_ids", expanding=True))).order_by(Tender.id)
@@ -36,6 +39,8 @@ class Tendering(Protocol):
     def terminated_at(self) -> datetime | None: ...
     @property
     def bids_close_at(self) -> datetime: ...
+    @property
+    def bond(self) -> Money: ...
 
 
 def require_open(tender: Tendering, work: Work) -> None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding import facts
+from bidding.actions.bonds_end import keep_held, send_back
 from bidding.actions.commitment import Commitment
 from bidding.actions.custody import POLICIES, policy_by_digest
 from bidding.actions.delivery import block_key, present_blocks
@@ -180,6 +181,8 @@ def complete_bid(work: Work, code: str) -> Bid:
             facts.BidWithdrawn(subject=old.id, tender=tender.code, body=gone | said, apart=apart)
         )
         old.withdraw_record_id = replaced.record_id
+    if tender.bond.minor:
+        keep_held(work, bid)
     return bid
 
 
@@ -213,6 +216,8 @@ def withdraw_bid(work: Work, code: str, body: Mapping[str, Any], sig: Mapping[st
         tell_of_lost_key(work, bid, "withdraw")
     recorded = work.record(fact, sig=None if bid.key_lost else dict(sig))
     bid.withdraw_record_id = recorded.record_id
+    if tender.bond.minor:
+        send_back(work, bid.tender_id, lot_id=bid.lot_id, org_id=bid.org_id)
     return bid
 
 

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from bidding import facts
+from bidding.actions.bonds_end import send_back
 from bidding.actions.closing import bids_to_open, opening_of, timers_of
 from bidding.actions.delivery import block_key
 from bidding.actions.draws import draw_coefficients
@@ -360,6 +361,8 @@ def _revoke_unopened(work: Work, tender: Tender, bids: dict[UUID, Bid], closed: 
         work.record(
             facts.BidRevoked(subject=bid.id, tender=tender.code, bid=bid.code, cause=part.cause, why=part.why)
         )
+    if closed and tender.bond.minor:
+        send_back(work, tender.id)
 
 
 def _conclude(work: Work, tender: Tender, opening: Opening, parts: Sequence[Any]) -> None:

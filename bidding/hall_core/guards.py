@@ -1,11 +1,14 @@
-"""Triggers that refuse to rewrite a journal or a message of the hall; the same as the ledger's own. Source: spec sealing §7.4."""
+"""Triggers that refuse to rewrite a journal, a message of the hall or a payment; the same as the ledger's own.
+
+Source: spec sealing §7.4.
+"""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-FROZEN = ("auction_event", "auction_anchor", "auction_slip", "hall_message")
+FROZEN = ("auction_event", "auction_anchor", "auction_slip", "hall_message", "bond_payment")
 """Tables that take inserts only."""
 
 

@@ -18,9 +18,10 @@ from kernel.errors import NotFound
 from kernel.identity.models import Organization
 from kernel.platform import Platform
 from kernel.settings import Settings
+from kernel.traces import trace_hash
 from supervision.actions.leads_rows import Around, Line, Place, Registered, Rows, Sealed, rows_of
 from supervision.actions.leads_side import Side, side_of
-from supervision.actions.leads_traces import salted, trace_hash
+from supervision.actions.leads_traces import salted
 from supervision.rules.signals import traces_values as clean
 from supervision.rules.signals.boq import Bill
 from supervision.rules.signals.boq_reading import read_bill, stamps_of

@@ -19,7 +19,7 @@ from bidding.models import Bid, OpenedFile, OpenedPart
 from evaluation.models import Award, EvaluationReport, Expert, Panel, Panelist
 from kernel.identity.models import Organization
 from kernel.settings import Settings
-from supervision.actions.leads_traces import trace_hash
+from kernel.traces import trace_hash
 from supervision.leads_models import AddressTrace, ClientTrace, ImportedTrace, SubmissionTrace
 from supervision.rules.signals import traces_values as clean
 from supervision.rules.signals.traces import Tie

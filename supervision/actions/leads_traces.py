@@ -10,11 +10,9 @@ Source: rules §5.2 (D-01, D-02, D-05 … D-09); 个人信息保护法 第六条
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -23,10 +21,11 @@ from sqlalchemy.orm import Session
 
 from bidding.facts import BidCompleted, BidWithdrawn, SecretOffered
 from bidding.models import Bid
+from bidding.rules.accounts import masked
 from kernel import documents
 from kernel.errors import NotFound, NotNow, NotValid
 from kernel.identity.models import Organization
-from kernel.settings import Settings
+from kernel.traces import trace_hash
 from kernel.work import Work
 from supervision import leads_facts as facts
 from supervision.importing import BYTES_MOST, COLUMNS, PLAIN, Line, WrongLine, parse_traces
@@ -47,18 +46,6 @@ CONSENT_TEXT = "2026-12"
 PARTS = ("browser", "machine", "mac", "disk", "board")
 KEPT = timedelta(days=3 * 366)
 """Traces of a submission are forgotten after this; what became evidence of a lead stays with the lead."""
-
-
-def trace_hash(settings: Settings, kind: str, value: str) -> str:
-    """The keyed hash of a trace, or empty for an empty one. Kinds do not mix: one value hashes apart in each."""
-    if not value:
-        return ""
-    return hmac.digest(_trace_key(settings.secret_key), f"{kind}\0{value}".encode(), "sha256").hex()
-
-
-@lru_cache(maxsize=8)
-def _trace_key(secret: str) -> bytes:
-    return hmac.digest(secret.encode(), b"sunroad traces v1", "sha256")
 
 
 def note_submission(work: Work, fact: BidCompleted) -> None:
@@ -293,7 +280,7 @@ def _row(
         column: value if column in PLAIN else trace_hash(settings, kind_of(kind, column), value)
         for column, value in line.values.items()
     }
-    shown = {column: clean.masked(value) for column, value in line.values.items() if column not in PLAIN}
+    shown = {column: masked(value) for column, value in line.values.items() if column not in PLAIN}
     return ImportedTrace(
         id=work.new_id(),
         batch_id=batch_id,

@@ -21,6 +21,7 @@ from trading.actions.notices import publish_text
 from trading.models import AwardLapse, Lot, Tender
 from trading.rights import AWARD_LAPSE, AWARD_REFUSE
 from trading.rules import contracts as rules
+from trading.rules.bonds import lot_bonds
 from trading.rules.contracts import Ground, Party
 from trading.rules.lifecycle import Move, Stage, after
 
@@ -97,7 +98,9 @@ def _lapse(work: Work, lot: Lot, ground: Ground, reason: str) -> AwardLapse:
             reason=reason,
         )
     )
-    kept = tender.bond if rules.bond_is_forfeit(tender.bond, ground) else Money(0)
+    shares = lot_bonds(tender.bond, [one.ceiling for one in tender.lots])
+    share = next(share for one, share in zip(tender.lots, shares, strict=True) if one.id == lot.id)
+    kept = share if rules.bond_is_forfeit(share, ground) else Money(0)
     if kept.minor:
         work.record(
             facts.BondForfeited(

@@ -140,16 +140,3 @@ def id_number(value: str) -> str:
     weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
     check = "10X98765432"[sum(int(d) * w for d, w in zip(plain, weights, strict=False)) % 11]
     return plain if check == plain[-1] else ""
-
-
-def account(value: str) -> str:
-    """A bank account's characters alone; empty when too short or made of one digit."""
-    plain = re.sub(r"[^0-9A-Z]", "", unicodedata.normalize("NFKC", value).upper())
-    return plain if 6 <= len(plain) <= 34 and len(set(plain)) > 1 else ""
-
-
-def masked(value: str, *, keep: int = 4) -> str:
-    """The last characters of a personal value, the rest as dots; short values keep their first character."""
-    if len(value) <= keep + 1:
-        return value[:1] + "•" * max(1, len(value) - 1)
-    return "•" * 4 + value[-keep:]

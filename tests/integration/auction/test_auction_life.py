@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from bidding import promises_auction
 from bidding import queries_auction as queries
-from bidding.actions import auctions, auctions_end, auctions_life
-from bidding.models_auction import AuctionSeat, AuctionStage, BondOrder
+from bidding.actions import auctions, auctions_end, auctions_life, bonds_end
+from bidding.models_auction import AuctionSeat, AuctionStage
+from bidding.models_bond import BondOrder
 from bidding.rules.auction import Format, Terms, sight
 from bidding.rules.auction.terms import LimitMode, Priority, PriorityMode, Visible
 from kernel.errors import NotAllowed, NotFound, NotNow, NotValid
@@ -206,7 +207,7 @@ def test_losers_deposits_are_ordered_back_at_the_close_and_the_winners_later(hou
     with house.begin(sale.actor(sale.buyer)) as work:
         kept = auctions_end.keep_bond(work, hall.id, "拒绝签订合同")
     with house.begin() as work:
-        auctions_end.done_bond(work, rows[0][1].id)
+        bonds_end.done_bond(work, rows[0][1].id)
     with house.read() as session:
         left = queries.bond_orders(session)
     assert kept.kind == "keep"

@@ -7,14 +7,17 @@ from decimal import Decimal
 
 import pytest
 
-from bidding.rules import bonds, opening, submission
+from bidding.rules import accounts, bonds, opening, submission
 from bidding.rules.opening import FewOpened, Quorum
+from bidding.rules.states import BidState
 from bidding.rules.submission import Cause, Loss
 from kernel import rulebook
 from kernel.calendar import Calendar, without_notice
 from kernel.errors import NotNow, NotValid
 from kernel.money import Money
 from trading.procedures import LISTING, OPEN
+from trading.rules.bonds import lot_bonds
+from trading.rules.lifecycle import Stage
 
 CALENDAR = Calendar([without_notice(2026), without_notice(2027)])
 NOW = datetime(2026, 12, 21, 1, tzinfo=UTC)
@@ -274,3 +277,117 @@ def test_t_109_a_session_closes_when_everything_is_heard(
 )
 def test_too_few_opened_follow_the_printed_rule(opened: int, printed: FewOpened, expected: FewOpened) -> None:
     assert opening.after_decryption(opened, OPEN.bids_min(TM), printed) is expected
+
+
+CLOSES = datetime(2026, 12, 21, 1, tzinfo=UTC)
+DUE = Money.from_yuan(500_000)
+
+
+def money(yuan: int, *, before: timedelta = timedelta(hours=1), own: bool = True) -> bonds.Paid:
+    return bonds.Paid(Money.from_yuan(yuan), CLOSES - before, own)
+
+
+@pytest.mark.parametrize(
+    ("paid", "own_only", "standing"),
+    [
+        ([], True, "none"),
+        ([money(500_000)], True, "sound"),
+        ([money(500_000, before=A_MICROSECOND)], True, "sound"),
+        ([money(500_000, before=timedelta(0))], True, "late"),
+        ([money(300_000), money(200_000)], True, "sound"),
+        ([money(300_000), money(200_000, before=timedelta(0))], True, "late"),
+        ([money(499_999)], True, "short"),
+        ([money(500_000, own=False)], True, "other_payer"),
+        ([money(500_000, own=False)], False, "sound"),
+        ([money(400_000), money(100_000, own=False)], True, "other_payer"),
+    ],
+)
+def test_rj_08_what_money_is_worth_as_a_bond(paid: list[bonds.Paid], own_only: bool, standing: str) -> None:
+    assert bonds.standing_of_money(paid, due=DUE, closes_at=CLOSES, own_only=own_only) == standing
+
+
+@pytest.mark.parametrize(
+    ("amount", "until", "genuine", "filed", "standing"),
+    [
+        (500_000, date(2027, 3, 21), None, -1, "sound"),
+        (500_000, date(2027, 3, 21), True, -1, "sound"),
+        (500_000, date(2027, 3, 21), True, 0, "late"),
+        (500_000, date(2027, 3, 20), None, -1, "ends_early"),
+        (499_999, date(2027, 3, 21), None, -1, "short"),
+        (500_000, date(2027, 3, 21), False, -1, "not_genuine"),
+    ],
+)
+def test_t_121_what_a_guarantee_is_worth_as_a_bond(
+    amount: int, until: date, genuine: bool | None, filed: int, standing: str
+) -> None:
+    given = bonds.Guaranteed(Money.from_yuan(amount), CLOSES + timedelta(hours=filed), until, genuine)
+    binds = bonds.bind_until(CLOSES, 90)
+
+    assert bonds.standing_of_guarantee(given, due=DUE, closes_at=CLOSES, binds_until=binds) == standing
+
+
+def test_a_bidder_who_gave_several_bonds_is_judged_by_the_best() -> None:
+    assert bonds.best_of([]) is bonds.Standing.NONE
+    assert bonds.best_of([bonds.Standing.SHORT, bonds.Standing.SOUND]) is bonds.Standing.SOUND
+
+
+def test_only_tendering_law_asks_for_the_basic_account() -> None:
+    assert bonds.needs_own_account(TM)
+    assert not bonds.needs_own_account(GP)
+
+
+BACK = {"closed": True, "winner": False, "losers_at_award": False}
+
+
+@pytest.mark.parametrize(
+    ("stage", "states", "more", "why"),
+    [
+        ("tendering", [], {"closed": False}, None),
+        ("tendering", ["committed"], {"closed": False}, None),
+        ("tendering", ["complete"], {"closed": False}, None),
+        ("tendering", ["withdrawn"], {"closed": False}, "withdrawn"),
+        ("tendering", ["withdrawn", "complete"], {"closed": False}, None),
+        ("opening", [], {}, "no_bid"),
+        ("opening", ["replaced", "complete"], {}, None),
+        ("opening", ["revoked"], {}, None),
+        ("awarded", ["complete"], {}, None),
+        ("awarded", ["complete"], {"losers_at_award": True}, "not_winner"),
+        ("awarded", ["complete"], {"losers_at_award": True, "winner": True}, None),
+        ("contracted", ["complete"], {"winner": True}, "contract"),
+        ("contracted", ["revoked"], {}, "contract"),
+        ("failed", ["complete"], {}, "failed"),
+        ("terminated", [], {"closed": False}, "terminated"),
+    ],
+)
+def test_a_bond_goes_back_when_its_event_comes(
+    stage: str, states: list[str], more: dict[str, bool], why: str | None
+) -> None:
+    found = bonds.why_back(Stage(stage), [BidState(one) for one in states], **(BACK | more))
+
+    assert found == why
+
+
+@pytest.mark.parametrize(
+    ("bond", "ceilings", "shares"),
+    [
+        (100, [700], [100]),
+        (100, [100, 200], [33, 67]),
+        (100, [1, 1, 1], [33, 33, 34]),
+        (100, [0, 0], [50, 50]),
+        (0, [5, 5], [0, 0]),
+    ],
+)
+def test_every_lot_bears_its_share_of_the_bond(bond: int, ceilings: list[int], shares: list[int]) -> None:
+    assert lot_bonds(Money(bond), [Money(one) for one in ceilings]) == [Money(one) for one in shares]
+
+
+def test_a_tender_without_lots_has_no_shares() -> None:
+    with pytest.raises(ValueError, match="lots"):
+        lot_bonds(Money(1), [])
+
+
+def test_accounts_and_names_are_compared_by_what_they_are() -> None:
+    assert accounts.account("6222 0202-0001") == "622202020001"
+    assert accounts.account("12") == ""
+    assert accounts.same_name("阳光建设（集团）有限公司", "阳光建设(集团) 有限公司")
+    assert not accounts.same_name("", "")
