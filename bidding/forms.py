@@ -5,11 +5,13 @@ Protocol bodies stay plain mappings: their exact members are checked by the prot
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from kernel.web import Form
+from bidding.rules.bonds import Kept
+from kernel.web import Form, Instant, YuanField
 
 Hex16 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Part = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,16}$")]
@@ -126,3 +128,45 @@ class Signing(Form):
     """A bidder's word under the opening record."""
 
     remark: Annotated[str, Field(max_length=1000)] = ""
+
+
+class AskAccount(Form):
+    """A bidder asks for an account to pay his bond to."""
+
+    lot: Annotated[int, Field(ge=1, le=999)] = 1
+    payer_account: Annotated[str, Field(max_length=60)]
+
+
+class FileGuarantee(Form):
+    """A bidder files a guarantee; its file comes beside."""
+
+    guaranteed_lot: Annotated[int, Field(ge=1, le=999)] = 1
+    issuer: Annotated[str, Field(max_length=120)]
+    number: Annotated[str, Field(max_length=80)]
+    amount: YuanField
+    valid_until: date
+
+
+class Booking(Form):
+    """A payment as the bank's statement shows it."""
+
+    account: Annotated[str, Field(pattern=r"^\d{16}$")]
+    amount: YuanField
+    payer_name: Annotated[str, Field(max_length=200)]
+    payer_account: Annotated[str, Field(max_length=60)]
+    bank_ref: Annotated[str, Field(max_length=64)]
+    arrived_at: Instant
+
+
+class Checking(Form):
+    """What the issuer of a guarantee said."""
+
+    genuine: bool
+    note: Annotated[str, Field(max_length=500)] = ""
+
+
+class Keeping(Form):
+    """The buyer keeps a bond."""
+
+    kept: Kept
+    reason: Annotated[str, Field(max_length=500)] = ""

@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from bidding import queries
+from bidding import bond_words, queries, queries_bonds
+from bidding.actions.bonds import asks_bond
 from bidding.actions.closing import opening_of
 from bidding.models import Opening
 from bidding.rights import runs_tender
@@ -37,6 +38,42 @@ def bid_here(session: Session, tender: Any, actor: Actor) -> Filling:
     return "bidding/panel_action.html", _base(
         tender=tender, closed=closed, may_bid=queries.may_bid(tender, actor, now), mine=mine[:1]
     )
+
+
+@panel("tender-action", "bond", order=15)
+def bond_here(session: Session, tender: Any, actor: Actor) -> Filling:
+    """For a bidder: what to lodge and how it stands. For the buyer, once bids are open: the bonds held."""
+    if tender.published_at is None or not asks_bond(tender):
+        return None
+    now = platform().outside.clock.now()
+    if actor.has(Role.BIDDER) and actor.org_id is not None:
+        lots = queries_bonds.my_lots(
+            session, tender, actor.org_id, now, platform().settings.bond_interest_ppm
+        )
+        if any(one.open or one.bonds for one in lots):
+            return "bidding/panel_bond.html", _base(tender=tender, lots=lots, words=bond_words)
+    if runs_tender(actor, tender) and queries_bonds.is_open(session, tender):
+        return "bidding/panel_bond.html", _base(tender=tender, lots=(), words=bond_words)
+    return None
+
+
+@panel("desk", "bonds", order=20)
+def bonds_due(session: Session, _subject: Any, actor: Actor) -> Filling:
+    """For a bidder: bonds begun and not in order, and bonds that are going back. For the operator: what is due."""
+    now = platform().outside.clock.now()
+    if actor.has(Role.OPERATOR):
+        ppm = platform().settings.bond_interest_ppm
+        orders = queries_bonds.bond_orders(session, now, ppm, size=5)
+        waiting = queries_bonds.guarantees(session, size=5)
+        return "bidding/panel_bonds.html", _base(
+            orders=orders, waiting=waiting, lines=(), words=bond_words, operator=True
+        )
+    if not actor.has(Role.BIDDER) or actor.org_id is None:
+        return None
+    lines = queries_bonds.my_bonds(session, actor.org_id, now)
+    if not lines:
+        return None
+    return "bidding/panel_bonds.html", _base(lines=lines, words=bond_words, operator=False)
 
 
 @panel("tender", "opening", "Opening", order=40)
@@ -92,4 +129,4 @@ def openings_today(session: Session, _subject: Any, actor: Actor) -> Filling:
     return ("bidding/panel_openings.html", _base(pairs=pairs)) if pairs else None
 
 
-PANELS = (bid_here, opening_tab, seal_and_custodians, custody_due, openings_today)
+PANELS = (bid_here, bond_here, bonds_due, opening_tab, seal_and_custodians, custody_due, openings_today)

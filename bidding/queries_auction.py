@@ -412,20 +412,6 @@ def outages_of(session: Session, auction_id: UUID) -> list[OutageLine]:
     return [OutageLine(row.kind, row.reason, row.since_at, row.until_at) for row in rows]
 
 
-def bond_orders(session: Session, *, open_only: bool = True, size: int = 200) -> Sequence[BondLine]:
-    """Orders for the desk that pays deposits back, the most urgent first."""
-    query = sa.select(BondOrder, AuctionSeat.bond_account).join(
-        AuctionSeat, AuctionSeat.id == BondOrder.seat_id
-    )
-    if open_only:
-        query = query.where(BondOrder.done_at.is_(None))
-    rows = session.execute(query.order_by(BondOrder.due_at, BondOrder.id).limit(size))
-    return [
-        BondLine(row.id, account, row.kind.value, row.amount, row.reason, row.due_at, row.done_at)
-        for row, account in rows
-    ]
-
-
 def orders_of(session: Session, auction_id: UUID) -> Sequence[BondLine]:
     """The orders about the deposits of one auction, without bidder or plate. Source: rules §4.3 A-15."""
     rows = session.execute(

@@ -111,6 +111,7 @@ room = Room(
     nav=(
         NavEntry("My bids", "bidding.bids", (Role.BIDDER,), "file-check", 30),
         NavEntry("Auctions", "bidding.auctions", (), "gavel", 25),
+        NavEntry("Bonds", "bidding.bonds_desk", (Role.OPERATOR,), "wallet", 70),
         NavEntry("Key custody", "bidding.custody", (Role.CUSTODIAN,), "key", 40),
     ),
     panels=(*PANELS, *AUCTION_PANELS),

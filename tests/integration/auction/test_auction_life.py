@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bidding import promises_auction
+from bidding import promises_auction, queries_bonds
 from bidding import queries_auction as queries
 from bidding.actions import auctions, auctions_end, auctions_life, bonds_end
 from bidding.models_auction import AuctionSeat, AuctionStage
@@ -209,7 +209,7 @@ def test_losers_deposits_are_ordered_back_at_the_close_and_the_winners_later(hou
     with house.begin() as work:
         bonds_end.done_bond(work, rows[0][1].id)
     with house.read() as session:
-        left = queries.bond_orders(session)
+        left = queries_bonds.bond_orders(session, house.clock.now(), 2000)
     assert kept.kind == "keep"
     assert {one.kind for one in left} == {"refund", "keep"}
     assert len(left) == 2

@@ -1,0 +1,157 @@
+"""Pages of bonds: the bidder's own, the operator's desk, the buyer's once the bids are open.
+
+Source: 招标投标法 第二十二条; 实施条例 第二十六条, 第三十五条.
+"""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bidding.models_bond import BidBond
+from kernel.clock import SHANGHAI
+from kernel.rights import Role
+from tests.integration.bidding import lodging
+from tests.integration.bidding.deal import Deal
+from tests.support.house import House
+
+
+def only(house: House) -> BidBond:
+    with house.read() as session:
+        return session.scalars(sa.select(BidBond).order_by(BidBond.made_at.desc())).first()  # type: ignore[return-value]
+
+
+def wall(house: House) -> str:
+    return house.clock.now().astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def booking(house: House, account: str, **more: str) -> dict[str, str]:
+    return {
+        "account": account,
+        "amount": "500,000.00",
+        "payer_name": "某公司",
+        "payer_account": lodging.BASIC,
+        "bank_ref": "B1",
+        "arrived_at": wall(house),
+        **more,
+    }
+
+
+def guarantee_form(deal: Deal, **more: Any) -> dict[str, Any]:
+    return {
+        "guaranteed_lot": "1",
+        "issuer": "阳光银行",
+        "number": "BH-1",
+        "amount": "500000",
+        "valid_until": (deal.closes_at + timedelta(days=100)).date().isoformat(),
+        "file": (io.BytesIO(b"%PDF-1.7"), "保函.pdf"),
+        **more,
+    }
+
+
+def test_a_bidder_lodges_and_the_operator_books(deal: Deal, house: House) -> None:
+    bidder, operator = house.person(Role.BIDDER), lodging.operator_of(house)
+    client, desk = house.client(bidder), house.client(operator)
+    page = f"/tenders/{deal.code}/bond"
+    assert f'href="{page}"' in client.get(f"/tenders/{deal.code}").text
+    assert "500,000.00" in client.get(page).text
+
+    wrong = client.post(f"{page}/account", data={"lot": "1", "payer_account": "12"})
+    assert wrong.status_code == 422
+    assert (
+        client.post(f"{page}/account", data={"lot": "9", "payer_account": lodging.BASIC}).status_code == 404
+    )
+    assert (
+        client.post(f"{page}/account", data={"lot": "1", "payer_account": lodging.BASIC}).status_code == 303
+    )
+    account = only(house).account
+    assert account is not None
+    shown = client.get(page).text
+    assert account in shown
+    assert "••••7731" in shown
+    assert lodging.BASIC not in shown
+
+    assert desk.post("/bonds/payments", data=booking(house, "1" * 16)).status_code == 422
+    assert desk.post("/bonds/payments", data=booking(house, account, amount="0")).status_code == 422
+    assert desk.post("/bonds/payments", data=booking(house, account)).status_code == 303
+    assert account in desk.get("/bonds").text
+    assert "B1" in client.get(page).text
+    assert "/bond" in client.get("/desk").text
+
+
+def test_a_guarantee_is_filed_asked_about_and_opened_by_few(deal: Deal, house: House) -> None:
+    bidder, operator = house.person(Role.BIDDER), lodging.operator_of(house)
+    client, desk = house.client(bidder), house.client(operator)
+    page = f"/tenders/{deal.code}/bond/guarantee"
+    assert client.post(page, data=guarantee_form(deal, amount="1")).status_code == 422
+    assert client.post(page, data=guarantee_form(deal, file=(io.BytesIO(b"x"), "x.exe"))).status_code == 422
+    assert client.post(page, data=guarantee_form(deal)).status_code == 303
+    bond = only(house)
+    file = f"/bonds/guarantees/{bond.id}/file"
+    assert client.get(file).data == b"%PDF-1.7"
+    assert desk.get(file).status_code == 200
+    for other in (
+        deal.buyer,
+        house.person(Role.BIDDER),
+        house.person(Role.SUPERVISOR),
+        house.person(Role.EXPERT),
+    ):
+        assert house.client(other).get(file).status_code == 404
+    assert "BH-1" in desk.get("/bonds").text
+
+    assert desk.post(f"/bonds/guarantees/{bond.id}", data={"genuine": "no"}).status_code == 422
+    assert desk.post(f"/bonds/guarantees/{bond.id}", data={"genuine": "yes"}).status_code == 303
+    assert only(house).genuine is True
+
+
+@pytest.mark.parametrize("role", [Role.BUYER, Role.AGENT, Role.EXPERT, Role.SUPERVISOR, Role.BIDDER, None])
+def test_the_operators_desk_is_the_operators(house: House, role: Role | None) -> None:
+    client = house.client(house.person(role) if role else None)
+    assert client.get("/bonds").status_code in (302, 303, 401, 403)
+    assert client.post("/bonds/payments", data={}).status_code in (302, 303, 401, 403)
+
+
+def test_before_the_opening_nobody_else_sees_a_bond(deal: Deal, house: House) -> None:
+    bidder = house.person(Role.BIDDER)
+    bond = lodging.pay(deal, bidder)
+    pages = [f"/tenders/{deal.code}", f"/tenders/{deal.code}/opening", f"/tenders/{deal.code}/opening/state"]
+    people = [deal.buyer, house.person(Role.SUPERVISOR), house.person(Role.BIDDER), house.person(Role.AGENT)]
+    for who in people:
+        client = house.client(who)
+        assert client.get(f"/desk/tenders/{deal.code}/bonds").status_code in (403, 404)
+        for page in pages:
+            assert str(bond.account) not in client.get(page).text
+    before = house.client(deal.buyer).get(pages[2]).json["version"]
+    lodging.pay(deal, house.person(Role.BIDDER))
+    assert house.client(deal.buyer).get(pages[2]).json["version"] == before, "not even that somebody paid"
+
+
+def test_after_the_opening_the_buyer_keeps_a_bond_or_is_refused(deal: Deal, house: House) -> None:
+    sealed = deal.bids(3)
+    bonds = [lodging.pay(deal, one.bidder) for one in sealed]
+    deal.close()
+    client, page = house.client(deal.buyer), f"/desk/tenders/{deal.code}/bonds"
+    assert client.get(page).status_code == 404
+    deal.release(1, 2, 3)
+    assert client.get(page).text.count("500,000.00") == 3
+    assert house.client(house.person(Role.BUYER)).get(page).status_code == 404
+    keep = f"{page}/{bonds[0].id}/keep"
+    assert client.post(keep, data={"kept": "revoked", "reason": "x"}).status_code == 422
+    assert client.post(keep, data={"kept": "because", "reason": "x"}).status_code == 422
+
+
+def test_an_order_is_carried_out_at_the_desk(deal: Deal, house: House) -> None:
+    bidder = house.person(Role.BIDDER)
+    lodging.pay(deal, bidder)
+    deal.close()
+    (order,) = lodging.orders(house)
+    desk = house.client(lodging.operator_of(house))
+    assert str(order.id) in desk.get("/bonds").text
+    assert desk.post(f"/bonds/orders/{order.id}/done").status_code == 303
+    assert lodging.orders(house)[0].done_at == house.clock.now()
+    assert house.client(bidder).post(f"/bonds/orders/{order.id}/done").status_code == 403
+    assert "500,000.00" in house.client(bidder).get(f"/tenders/{deal.code}/bond").text
