@@ -15,12 +15,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from bidding.actions.bonds import Lodged, asks_bond, bonds_due, lodged
 from bidding.actions.closing import bids_to_open, opening_of
 from bidding.actions.custody import policy_by_digest, seats_of
 from bidding.actions.unsealing import opening_order
 from bidding.hall_words import Crowd, Line, crowds, lines, placed_now, voice_of
 from bidding.models import Attendance, Bid, CoefficientDraw, OpenedPart, Opening, RecordSignature, Release
 from bidding.rights import runs_tender
+from bidding.rules.bonds import Standing
 from bidding.rules.states import OpeningState
 from kernel.identity.queries import organizations
 from kernel.ledger import book
@@ -63,6 +65,7 @@ class Row:
     why: str = ""
     cause: str = ""
     way: str = ""
+    bond: Lodged | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,7 @@ def state_json(found: Hall) -> dict[str, Any]:
                 "state": r.state,
                 "root": r.root,
                 "price": r.price,
+                "bond": r.bond.standing.value if r.bond is not None and r.state != "sealed" else None,
             }
             for r in found.rows
         ],
@@ -243,14 +247,18 @@ def _rows(session: Session, tender: Tender, opening: Opening, actor: Actor) -> t
     gone = session.scalars(sa.select(Bid).where(Bid.id.in_([key for key in opened if key not in bids])))
     bids.update({bid.id: bid for bid in gone})  # a bid lost by nobody's fault of his own stays in the record
     orgs = organizations(session, [bid.org_id for bid in bids.values()])
+    held, asked = lodged(session, tender, opening.closed_at), asks_bond(tender)
+    due = bonds_due(tender) if asked else {}
     rows = []
     ranked = sorted(bids.values(), key=lambda one: opening_order(opening.close_root, one.code))
     for place, bid in enumerate(ranked, start=1):
         part, lot = opened.get(bid.id), lots[bid.lot_id]
         root = next(one.root for one in bid.parts if one.part == "price")
         own = actor.org_id is not None and actor.org_id == bid.org_id and actor.has(Role.BIDDER)
+        bond = held.get((bid.lot_id, bid.org_id), Lodged(Standing.NONE, due[lot.id])) if asked else None
         if part is None:
-            rows.append(Row(place, lot.number, bid.code, orgs[bid.org_id].party, own, "sealed", root))
+            name = orgs[bid.org_id].party
+            rows.append(Row(place, lot.number, bid.code, name, own, "sealed", root, bond=bond))
             continue
         said = (part.manifest or {}).get("opening", {})
         rows.append(
@@ -269,6 +277,7 @@ def _rows(session: Session, tender: Tender, opening: Opening, actor: Actor) -> t
                 why=part.why,
                 cause=part.cause,
                 way=part.way,
+                bond=bond,
             )
         )
     return tuple(sorted(rows, key=lambda row: row.order))

@@ -7,6 +7,18 @@ from typing import Any
 from kernel.money import Money
 from kernel.pdf import Sheet
 
+FORMS = {"transfer": "转账", "guarantee": "保函", "": "未提交"}
+WORTH = {
+    "sound": "符合",
+    "late": "截止后到账",
+    "other_payer": "非基本账户",
+    "ends_early": "保函期限不足",
+    "not_genuine": "保函不实",
+    "short": "金额不足",
+    "none": "未到账",
+}
+"""What a bond is worth, as the record prints it."""
+
 WAYS = {"custodians": "保管人解密", "bidder": "投标人密钥", "": "—"}
 
 
@@ -29,6 +41,13 @@ def render_record(record: dict[str, Any]) -> bytes:
         [_row(bid) for bid in record["bids"]],
         [9, 11, 40, 28, 40, 28, 18],
     )
+    if any("bond" in bid for bid in record["bids"]):
+        sheet.heading("投标保证金")
+        sheet.table(
+            ["序", "投标人", "形式", "金额（元）", "应交（元）", "到账 / 出函机构", "核对"],
+            [_bond(bid) for bid in record["bids"]],
+            [9, 44, 18, 26, 26, 30, 21],
+        )
     sheet.heading("保管人释放钥匙")
     sheet.table(
         ["席位", "角色", "单位", "释放时间"],
@@ -57,6 +76,19 @@ def _row(bid: dict[str, Any]) -> list[str]:
         price.capitals() if price else "",
         bid["completed_at"],
         WAYS.get(bid["way"], bid["way"]) if bid["ok"] else "失败",
+    ]
+
+
+def _bond(bid: dict[str, Any]) -> list[str]:
+    bond = bid["bond"]
+    return [
+        str(bid["order"]),
+        bid["bidder"],
+        FORMS[bond["form"]],
+        bond.get("amount", "—"),
+        bond["due"],
+        bond.get("issuer") or bond.get("arrived_at", "—"),
+        WORTH[bond["standing"]],
     ]
 
 

@@ -447,7 +447,7 @@ def vote(world: World, deal: Deal, *, reject: Mapping[str, str] | None = None) -
         bids = [
             b for lot in panels.lots_in_evaluation(tender) for b, _ in review.bids_of_lot(session, lot.id)
         ]
-        items = [item["id"] for item in tender.terms["review"]]
+        items = [item.id for item in panels.terms_of(tender).review]
     for member, player in sitting(world, deal):
         for one in bids:
             answers = {

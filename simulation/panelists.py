@@ -81,7 +81,7 @@ def review_round(year: Year, affair: Affair) -> None:
         bids = [
             b for lot in panels.lots_in_evaluation(tender) for b, _ in review.bids_of_lot(session, lot.id)
         ]
-        items = [item["id"] for item in tender.terms["review"]]
+        items = [item.id for item in panels.terms_of(tender).review]
         given = {
             (row[0], row[1]) for row in session.execute(sa.select(ReviewVote.panelist_id, ReviewVote.bid_id))
         }

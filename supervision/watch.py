@@ -16,13 +16,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding.models import Bid, OpenedPart, Opening
+from bidding.models_bond import BidBond, BondOrder, BondOrderKind
 from evaluation.models import EvaluationReport
 from kernel import calendar as calendars
 from kernel.ledger.models import FactRow, LogRecord
 from supervision.log_queries import DONE
 from supervision.rules import lights as rules
 from supervision.rules.clocks import Clock, clocks
-from supervision.rules.lights import Clarified, Light, LotWatch, Moved, Objected, Read, Watched
+from supervision.rules.lights import Clarified, Light, LotWatch, Moved, Objected, Owed, Read, Watched
 from trading.actions.notices import law_of
 from trading.models import Contract, Lot, Notice, Objection, Tender
 from trading.procedures import OPEN, PROCEDURES
@@ -38,6 +39,7 @@ FACTS = (
     "trading.award.settled",
     "trading.award.lapsed",
     "evaluation.names.read",
+    "bidding.bid_bond.ordered",
 )
 
 
@@ -83,7 +85,7 @@ def cases(session: Session, now: datetime, *, codes: Sequence[str] = (), ended: 
     query = sa.select(Tender).where(Tender.published_at.is_not(None)).order_by(Tender.published_at.desc())
     if codes:
         query = query.where(Tender.code.in_(codes))
-    unfiled = _unfiled(session)
+    unfiled = _unfiled(session) | _unreturned(session)
     tenders = [
         tender
         for tender in session.scalars(query).unique()
@@ -110,6 +112,7 @@ def cases(session: Session, now: datetime, *, codes: Sequence[str] = (), ended: 
         session.scalars(sa.select(Contract).where(Contract.tender_id.in_(ids), Contract.state == "signed"))
     )
     counts = _counts(session, ids)
+    owed = _owed(session, ids)
     found = []
     for tender in tenders:
         watched = _watched(
@@ -121,6 +124,7 @@ def cases(session: Session, now: datetime, *, codes: Sequence[str] = (), ended: 
             reports[tender.id],
             counts,
             contracts[tender.id],
+            owed[tender.id],
         )
         found.append(
             Case(
@@ -159,6 +163,31 @@ def _unfiled(session: Session) -> set[UUID]:
             .where(Contract.state == "signed", Contract.filed_at.is_(None), Tender.regime == "GP")
         )
     )
+
+
+def _unreturned(session: Session) -> set[UUID]:
+    """Tenders that wait for nothing but bonds to go back."""
+    return set(
+        session.scalars(
+            sa.select(BidBond.tender_id)
+            .join(BondOrder, BondOrder.bond_id == BidBond.id)
+            .where(BondOrder.done_at.is_(None), BondOrder.kind == BondOrderKind.REFUND)
+        )
+    )
+
+
+def _owed(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[BondOrder]]:
+    """Bonds of these tenders that are to go back or went back, in the order in which they were ordered."""
+    found: dict[UUID, list[BondOrder]] = defaultdict(list)
+    rows = session.execute(
+        sa.select(BidBond.tender_id, BondOrder)
+        .join(BondOrder, BondOrder.bond_id == BidBond.id)
+        .where(BidBond.tender_id.in_(ids), BondOrder.kind == BondOrderKind.REFUND)
+        .order_by(BondOrder.ordered_at, BondOrder.id)
+    )
+    for tender_id, order in rows:
+        found[tender_id].append(order)
+    return found
 
 
 def _told(session: Session, codes: Sequence[str]) -> dict[str, list[Told]]:
@@ -203,6 +232,7 @@ def _watched(
     reports: Sequence[EvaluationReport],
     counts: Mapping[UUID, tuple[int, int]],
     contracts: Sequence[Contract],
+    owed: Sequence[BondOrder],
 ) -> Watched:
     procedure = PROCEDURES.get(tender.procedure, OPEN)
     numbers = {str(lot.id): lot.number for lot in tender.lots}
@@ -248,6 +278,17 @@ def _watched(
             if one.name == "evaluation.names.read"
         ),
         lots=tuple(_lot(lot, told, candidates, reports, counts, contracts) for lot in tender.lots),
+        owed=tuple(
+            Owed(
+                f"bond-{number}",
+                one.row,
+                one.since,
+                one.due_at,
+                one.done_at,
+                next((it.entry for it in told if it.body.get("order") == str(one.id)), None),
+            )
+            for number, one in enumerate(owed, start=1)
+        ),
     )
 
 

@@ -52,6 +52,7 @@ RULES = {
     "SX-08": marked("Award letter not issued in time"),
     "SX-09": marked("Contract not signed in time"),
     "SX-10": marked("Contract not published or filed in time"),
+    "SX-11": marked("Bid bond not returned in time"),
     "LC-01": marked("Step skipped or out of order"),
     "LC-03": marked("Opened with too few bids"),
     "LC-04": marked("Work went on during an objection"),

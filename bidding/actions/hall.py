@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding import facts
+from bidding.actions.bonds import Lodged, asks_bond, bonds_due, lodged
 from bidding.actions.closing import opening_of, timers_of
 from bidding.models import (
     Attendance,
@@ -26,12 +27,14 @@ from bidding.models import (
 )
 from bidding.opening_live import tell_hall
 from bidding.rights import HALL_ATTEND, OPENING_CONFIRM, RECORD_SIGN
+from bidding.rules.bonds import Standing
 from bidding.rules.opening import FewOpened, after_decryption
 from bidding.rules.states import BidState, OpeningState
 from kernel import documents
 from kernel.errors import NotAllowed, NotFound, NotNow
 from kernel.identity.models import Organization
 from kernel.ledger.models import LogRecord
+from kernel.money import Money
 from kernel.work import Work
 from trading import actions as trading
 from trading.models import Objection, Tender
@@ -39,7 +42,15 @@ from trading.rules.lifecycle import Move, Stage
 
 _OPENED_PRICES = (
     sa.select(
-        *(Bid.lot_id, Bid.code, Bid.committed_at, Bid.completed_at, Organization.name, Organization.uscc),
+        *(
+            Bid.lot_id,
+            Bid.org_id,
+            Bid.code,
+            Bid.committed_at,
+            Bid.completed_at,
+            Organization.name,
+            Organization.uscc,
+        ),
         *(OpenedPart.order, OpenedPart.opened_at, OpenedPart.way, OpenedPart.ok, OpenedPart.why),
         *(OpenedPart.cause, OpenedPart.price, OpenedPart.manifest, LogRecord.idx.label("commit_leaf")),
     )
@@ -201,6 +212,8 @@ def record_of_opening(session: Session, opening: Opening) -> dict[str, Any]:
     tender = session.get_one(Tender, opening.tender_id)
     lots = {lot.id: lot for lot in tender.lots}
     rows: list[dict[str, Any]] = []
+    bonds = lodged(session, tender, opening.closed_at)
+    asked = bonds_due(tender) if asks_bond(tender) else {}
     for bid in session.execute(_OPENED_PRICES, {"tender_id": tender.id}):
         rows.append(
             {
@@ -220,6 +233,7 @@ def record_of_opening(session: Session, opening: Opening) -> dict[str, Any]:
                 "opening": (bid.manifest or {}).get("opening", {}),
                 "commit_leaf": bid.commit_leaf,
             }
+            | ({"bond": bond_text(bonds.get((bid.lot_id, bid.org_id)), asked[bid.lot_id])} if asked else {})
         )
     draws = session.scalars(sa.select(CoefficientDraw).where(CoefficientDraw.tender_id == tender.id))
     return {
@@ -245,6 +259,23 @@ def record_of_opening(session: Session, opening: Opening) -> dict[str, Any]:
         ],
         "failed_lots": [lot.number for lot in lots.values() if lot.stage is Stage.FAILED],
     }
+
+
+def bond_text(found: Lodged | None, due: Money) -> dict[str, Any]:
+    """How the bond of one bid stands, as the record prints it."""
+    if found is None:
+        return {"standing": Standing.NONE.value, "form": "", "due": f"{due.yuan:.2f}"}
+    told = {
+        "standing": found.standing.value,
+        "form": found.form,
+        "due": f"{found.due.yuan:.2f}",
+        "amount": f"{found.amount.yuan:.2f}",
+        "own": found.own,
+        "arrived_at": _text(found.arrived_at),
+    }
+    if found.valid_until is not None:
+        told |= {"issuer": found.issuer, "valid_until": found.valid_until.isoformat()}
+    return told
 
 
 def _custodians(session: Session, tender_id: UUID) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from bidding import bond_words as words
 from bidding import forms
 from bidding import queries_bonds as queries
-from bidding.actions import bonds, bonds_end
+from bidding.actions import bonds, bonds_book, bonds_end
 from bidding.rules.bonds import bind_until, needs_own_account
 from bidding.views.base import log_url, tender_of, tender_url, views
 from kernel import documents
@@ -38,6 +38,18 @@ def _shown(template: str, refused: Refusal | None, **values: Any) -> Page:
 
 def _ppm() -> int:
     return platform().settings.bond_interest_ppm
+
+
+@views.app_template_filter("bond_form")
+def bond_form(form: str) -> str:
+    """In which form a bond was given, in words."""
+    return words.form_word(form)
+
+
+@views.app_template_filter("bond_standing")
+def bond_standing(standing: str) -> str:
+    """What a bond is worth, in words."""
+    return words.standing_word(standing)
 
 
 # ---- the bidder -------------------------------------------------------------------------------------------------
@@ -159,7 +171,7 @@ def bond_payment() -> Page:
     try:
         form = parse_form(forms.Booking)
         with begin() as work:
-            own = bonds.book_payment(work, bonds.Arrival(**dict(form)))
+            own = bonds_book.book_payment(work, bonds_book.Arrival(**dict(form)))
     except NotFound:
         problems = {"account": _("No deposit account has this number.")}
         return _desk_page(NotValid("form_invalid", field="account", count=1, problems=problems, rules={}))
@@ -182,7 +194,7 @@ def bond_check(bond_id: UUID) -> Page:
     try:
         form = parse_form(forms.Checking)
         with begin() as work:
-            bonds.check_guarantee(work, bond_id, genuine=form.genuine, note=form.note)
+            bonds_book.check_guarantee(work, bond_id, genuine=form.genuine, note=form.note)
     except NotValid as no:
         return _desk_page(no)
     flash(_("Noted."), "success")

@@ -20,6 +20,7 @@ from bidding.facts import OpeningConfirmed
 from bidding.models import Bid
 from bidding.rules.states import BidState
 from evaluation import facts
+from evaluation.actions.bonds import with_bond_item
 from evaluation.actions.pools import EXPERTS, draw_again, experts_missing, reserve_of, reserve_root
 from evaluation.blind import blind_digest
 from evaluation.models import Expert, Panel, Panelist
@@ -528,7 +529,8 @@ def require_panel(work: Work, tender_id: UUID) -> Panel:
 
 
 def terms_of(tender: Tender) -> Terms:
-    return parse_terms(tender.terms)
+    """The printed terms; where a bond is asked, the review has an item about it."""
+    return with_bond_item(tender, parse_terms(tender.terms))
 
 
 def lots_in_evaluation(tender: Tender) -> list[Lot]:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from bidding.models import Bid, OpenedPart
 from bidding.rules.states import BidState
 from evaluation import facts
+from evaluation.actions.bonds import require_reasoned_pass
 from evaluation.actions.panels import committed, lots_in_evaluation, panel_of, require_panel, terms_of
 from evaluation.blind import codes_of
 from evaluation.models import (
@@ -64,7 +65,7 @@ def vote_review(
         answers: item id → ``{"passed": bool, "reason": str, "page": str}``; a failure needs reason and page.
 
     Raises:
-        NotNow: ``not_reviewing``. NotValid: ``review_items``, ``rejection_unreasoned``.
+        NotNow: ``not_reviewing``. NotValid: ``review_items``, ``rejection_unreasoned``, ``bond_unreasoned``.
     """
     member = work.get(Panelist, panelist_id, to=REVIEW_VOTE)
     panel = require_panel(work, member.tender_id)
@@ -86,14 +87,16 @@ def vote_review(
             raise NotValid(
                 "rejection_unreasoned", source="spec rules CL-03", field=item, missing=["reason", "page"]
             )
+    require_reasoned_pass(work.session, tender, terms_of(tender), bid, answers, work.now)
+    for item, answer in answers.items():
         work.session.merge(
             ReviewVote(
                 panelist_id=member.id,
                 bid_id=bid_id,
                 item=item,
                 passed=bool(answer["passed"]),
-                reason=reason[:1000],
-                page=page[:40],
+                reason=str(answer.get("reason", ""))[:1000],
+                page=str(answer.get("page", ""))[:40],
                 at=work.now,
             )
         )

@@ -43,7 +43,10 @@ GROUNDS: Mapping[Ground, tuple[frozenset[str], str]] = MappingProxyType(
         Ground.PRICE: (_BOTH, "招标投标法实施条例 第五十一条第五项; 政府采购法 第三十六条"),
         Ground.NO_RESPONSE: (_BOTH, "招标投标法实施条例 第五十一条第六项"),
         Ground.COLLUSION: (_BOTH, "招标投标法实施条例 第五十一条第七项; 政府采购法实施条例 第七十四条"),
-        Ground.BOND: (_BOTH, "政府采购法实施条例 第三十三条"),
+        Ground.BOND: (
+            _BOTH,
+            "招标投标法实施条例 第二十六条, 第五十一条第六项; 政府采购法实施条例 第三十三条",
+        ),
         Ground.CONDITIONS: (frozenset({"GP"}), "政府采购货物和服务招标投标管理办法 第六十三条"),
         Ground.CORRECTION: (_BOTH, "rules.md §2.4"),
         Ground.ABNORMALLY_LOW: (frozenset({"GP"}), "财库〔2026〕2号"),

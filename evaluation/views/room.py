@@ -10,14 +10,17 @@ from uuid import UUID
 from flask import flash, jsonify, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 
+from bidding import bond_words
 from bidding.models import Bid, OpenedFile
 from evaluation import facts, queries
 from evaluation.actions import review, scoring
+from evaluation.actions.bonds import PAGE, bond_item, bond_of
 from evaluation.actions.panels import terms_of
 from evaluation.forms import Signed, Vote, review_answers, sheet_scores, signature_of
 from evaluation.models import ScoreSheet
 from evaluation.queries import BidTab, Desk
 from evaluation.rights import REVIEW_VOTE
+from evaluation.rules.rejection import Ground, source_of
 from evaluation.rules.scoring import needs_reason
 from evaluation.views.doors import Page, attachment, names_of, views, wants_json
 from kernel.errors import NotFound, Refusal
@@ -53,6 +56,8 @@ def _values(code: str, chosen: str = "") -> dict[str, Any]:
             "desk": desk,
             "tab": tab,
             "bid": (bid := queries.bid_desk(session, member, tab) if tab else None),
+            "bond": _bond(session, tender, terms, tab),
+            "bonds": bond_words,
             "drafted": _drafted(terms, bid.sheet if bid else None),
             "terms": terms,
             "names": names_of(terms),
@@ -60,6 +65,17 @@ def _values(code: str, chosen: str = "") -> dict[str, Any]:
             "progress": queries.progress_of(session, tender, panel, desk, who.person_id),
             "now": platform().outside.clock.now(),
         }
+
+
+def _bond(session: Session, tender: Tender, terms: Terms, tab: BidTab | None) -> dict[str, Any] | None:
+    """How the bond of a bid stands, beside the item that is about it."""
+    item = bond_item(terms)
+    if item is None or tab is None:
+        return None
+    bid = session.get_one(Bid, tab.bid_id)
+    found = bond_of(session, tender, bid, platform().outside.clock.now())
+    assert found is not None, "an item about the bond stands only where one is asked"
+    return {"item": item.id, "lodged": found, "page": PAGE, "source": source_of(Ground.BOND)}
 
 
 def _chosen(desk: Desk, code: str) -> BidTab | None:

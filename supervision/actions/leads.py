@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding.models import OpenedPart
+from bidding.models_bond import BidBond, BondPayment
 from evaluation.models import Award
 from kernel.calendar import SHANGHAI
 from kernel.platform import Platform
@@ -208,8 +209,8 @@ def _order(work: Work, seen: Statistics) -> None:
 
 
 def lots_to_read(session: Session) -> list[UUID]:
-    """Lots with opened prices that were never read, or about which something came in since: traces, an award that
-    passed somebody over."""
+    """Lots with opened prices that were never read, or about which something came in since: traces, a payment
+    of a bond, an award that passed somebody over."""
     opened = (
         sa.select(OpenedPart.lot_id, sa.func.max(OpenedPart.opened_at).label("at"))
         .where(OpenedPart.part == "price", OpenedPart.ok)
@@ -222,16 +223,24 @@ def lots_to_read(session: Session) -> list[UUID]:
         .group_by(ImportedTrace.lot_id)
         .subquery()
     )
+    paid = (
+        sa.select(BidBond.lot_id, sa.func.max(BondPayment.booked_at).label("at"))
+        .join(BondPayment, BondPayment.bond_id == BidBond.id)
+        .group_by(BidBond.lot_id)
+        .subquery()
+    )
     rows = session.execute(
         sa.select(opened.c.lot_id)
         .outerjoin(LotAnalysis, LotAnalysis.lot_id == opened.c.lot_id)
         .outerjoin(said, said.c.lot_id == opened.c.lot_id)
+        .outerjoin(paid, paid.c.lot_id == opened.c.lot_id)
         .outerjoin(Award, sa.and_(Award.lot_id == opened.c.lot_id, Award.reason != ""))
         .where(
             sa.or_(
                 LotAnalysis.lot_id.is_(None),
                 LotAnalysis.at < opened.c.at,
                 LotAnalysis.at < said.c.at,
+                LotAnalysis.at < paid.c.at,
                 LotAnalysis.at < Award.decided_at,
             )
         )

@@ -210,7 +210,10 @@ def _trails(
                 },
                 contacts=_contacts(settings, rows.around.registered(org), bid.person_id, lines),
                 staff=frozenset(one.hashes["id_number"] for one in lines if one.kind == "staff"),
-                guarantees=tuple(_guarantee(one) for one in lines if one.kind == "bond"),
+                guarantees=(
+                    *(_guarantee(one) for one in lines if one.kind == "bond"),
+                    *(given for org, given in rows.bonds.get(file.lot.id, ()) if org == bid.org_id),
+                ),
             )
         )
     return made

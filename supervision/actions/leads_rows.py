@@ -16,13 +16,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding.models import Bid, OpenedFile, OpenedPart
+from bidding.models_bond import BidBond, BondForm, BondPayment
 from evaluation.models import Award, EvaluationReport, Expert, Panel, Panelist
 from kernel.identity.models import Organization
 from kernel.settings import Settings
 from kernel.traces import trace_hash
 from supervision.leads_models import AddressTrace, ClientTrace, ImportedTrace, SubmissionTrace
 from supervision.rules.signals import traces_values as clean
-from supervision.rules.signals.traces import Tie
+from supervision.rules.signals.traces import Guarantee, Tie
 from trading.models import Document, DocumentTaking, Lot, Tender
 
 BEFORE = timedelta(days=3 * 366)
@@ -203,6 +204,7 @@ class Rows:
     acts: dict[UUID, list[tuple[UUID, str]]]
     experts: dict[UUID, list[tuple[UUID, UUID | None, Sequence[str]]]]
     awards: dict[UUID, Decided]
+    bonds: dict[UUID, list[tuple[UUID, Guarantee]]] = field(default_factory=dict)
     crowd: dict[str, int] = field(default_factory=dict)
     _of_lot: dict[UUID, list[Line]] = field(default_factory=dict)
     _anywhere: dict[UUID, list[Line]] = field(default_factory=dict)
@@ -258,6 +260,7 @@ def rows_of(session: Session, lots: Sequence[UUID], around: Around) -> Rows:
         ),
         _experts(session, tenders),
         _awards(session, lots),
+        _bonds(session, lots),
     )
     _lines(session, rows, lots, bidders)
     rows.crowd = _crowd(session, rows, around.now)
@@ -355,6 +358,27 @@ def _awards(session: Session, lots: Sequence[UUID]) -> dict[UUID, Decided]:
         .where(Award.lot_id.in_(lots))
     )
     return {lot: Decided(org, reason, _candidates(body or {})) for lot, org, reason, body in rows}
+
+
+def _bonds(session: Session, lots: Sequence[UUID]) -> dict[UUID, list[tuple[UUID, Guarantee]]]:
+    """The platform's own records of who paid or guaranteed what: bidder and trace, by lot (B-01, B-02)."""
+    paid = session.execute(
+        sa.select(BidBond.lot_id, BidBond.org_id, BondPayment.payer_hash)
+        .join(BondPayment, BondPayment.bond_id == BidBond.id)
+        .where(BidBond.lot_id.in_(lots))
+        .order_by(BondPayment.booked_at, BondPayment.id)
+    )
+    given = session.execute(
+        sa.select(BidBond.lot_id, BidBond.org_id, BidBond.issuer, BidBond.guarantee_no)
+        .where(BidBond.lot_id.in_(lots), BidBond.form == BondForm.GUARANTEE)
+        .order_by(BidBond.made_at, BidBond.id)
+    )
+    found = [(lot, (org, Guarantee(account=payer))) for lot, org, payer in paid]
+    for lot, org, issuer, number in given:
+        digits = number[-12:]
+        counted = int(digits) if digits.isascii() and digits.isdigit() else None
+        found.append((lot, (org, Guarantee(issuer=clean.folded(issuer), number=counted))))
+    return _grouped(found)
 
 
 def _candidates(body: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:

@@ -2,7 +2,7 @@
 
 Yellow: a deadline is near, or something is minor or unclear. Red: a rule is broken. Otherwise green.
 
-Source: rules.md §6.2 (SX-01…SX-10, LC-01, LC-03, LC-04, LC-07).
+Source: rules.md §6.2 (SX-01…SX-11, LC-01, LC-03, LC-04, LC-07).
 """
 
 from __future__ import annotations
@@ -98,6 +98,21 @@ class LotWatch:
 
 
 @dataclass(frozen=True)
+class Owed:
+    """A bid bond that is to go back; ``key`` numbers it within the tender and names nobody.
+
+    ``row``, ``since``: the row of its term and the instant it runs from; ``due_at``: its end, where no row names one.
+    """
+
+    key: str
+    row: str
+    since: datetime
+    due_at: datetime
+    done_at: datetime | None
+    entry: int | None = None
+
+
+@dataclass(frozen=True)
 class Watched:
     """Everything about a tender that a light may depend on. No bidder and no bid content is in it."""
 
@@ -115,6 +130,7 @@ class Watched:
     moves: tuple[Moved, ...]
     reads: tuple[Read, ...]
     lots: tuple[LotWatch, ...]
+    owed: tuple[Owed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -284,6 +300,20 @@ def contract_copies(w: Watched, now: datetime) -> Iterator[Light]:
             yield from _term("SX-10", f"lot-{lot.number}-{what}", term, done, now, lot.award_entry)
 
 
+def bonds_returned(w: Watched, now: datetime) -> Iterator[Light]:
+    """SX-11: a bid bond does not go back in time.
+
+    Source: 招标投标法实施条例 第三十五条, 第五十七条 (T-116, T-117); 政府采购法实施条例 第三十三条 (T-228).
+    """
+    for one in w.owed:
+        term = due(w.law, one.row, one.since, calendar=w.calendar) if one.row else None
+        if term is not None:
+            yield from _term("SX-11", one.key, term, one.done_at, now, one.entry)
+        elif (one.done_at or now) >= one.due_at:
+            source = "rules.md §6.2 (SX-11)"
+            yield Light("SX-11", one.key, Colour.RED, source, one.due_at, one.due_at, _entries(one.entry))
+
+
 def _later(at: datetime, other: datetime | None) -> datetime:
     """A lapsed award starts the terms of the next decision."""
     return at if other is None else max(at, other)
@@ -399,6 +429,7 @@ RULES: tuple[Rule, ...] = (
     award_letters,
     contracts,
     contract_copies,
+    bonds_returned,
     order_of_steps,
     too_few_bids,
     work_during_objection,

@@ -67,6 +67,8 @@ _YELLOW_DAY = {
     "contract_publication_days_max": {"W": 1},
     "contract_filing_days_max": {"W": 4},
     "bond_refund_days_max": {"N": 3, "W": 3},
+    "withdrawn_bond_refund_days_max": {"N": 3},
+    "non_candidate_refund_days_max": {"N": 3},
     "supervisor_report_days_max": {"N": 12},
 }
 

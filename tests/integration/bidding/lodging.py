@@ -8,7 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from bidding.actions import bonds
+from bidding.actions import bonds, bonds_book
 from bidding.models_bond import BidBond, BondOrder
 from kernel.identity.models import Organization, Person
 from kernel.ledger.models import FactRow
@@ -48,11 +48,11 @@ def arrival(
     name: str = "",
     ref: str = "",
     at: datetime | None = None,
-) -> bonds.Arrival:
+) -> bonds_book.Arrival:
     with house.read() as session:
         org = session.get_one(Organization, house.actor(bidder).org_id)
     assert bond.account is not None
-    return bonds.Arrival(
+    return bonds_book.Arrival(
         account=bond.account,
         amount=Money.from_yuan(amount),
         payer_name=name or org.name,
@@ -66,7 +66,7 @@ def pay(deal: Deal, bidder: Person, bond: BidBond | None = None, **more: Any) ->
     """Ask for the account, pay, and have it booked."""
     bond = bond or ask(deal, bidder, account=more.get("account", BASIC))
     with deal.house.begin(deal.actor(operator_of(deal.house))) as work:
-        bonds.book_payment(work, arrival(deal.house, bidder, bond, **more))
+        bonds_book.book_payment(work, arrival(deal.house, bidder, bond, **more))
     return bond
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bidding.actions import bonds, bonds_end
+from bidding.actions import bonds, bonds_book, bonds_end
 from bidding.bond_facts import OPEN_FIELDS
 from bidding.models_bond import BidBond, BondOrderKind, BondPayment
 from bidding.rules.bonds import Kept, Standing
@@ -124,12 +124,12 @@ def test_what_is_booked_must_be_whole_and_here(deal: Deal, house: House) -> None
     ]
     for change, kind, code in wrong:
         with pytest.raises(kind, match=code), house.begin(operator) as work:
-            bonds.book_payment(work, bonds.Arrival(**(vars(good) | change)))
+            bonds_book.book_payment(work, bonds_book.Arrival(**(vars(good) | change)))
     with pytest.raises(NotAllowed), house.begin(deal.actor(bidder)) as work:
-        bonds.book_payment(work, good)
+        bonds_book.book_payment(work, good)
     for _ in range(2):
         with house.begin(operator) as work:
-            assert bonds.book_payment(work, good)
+            assert bonds_book.book_payment(work, good)
     with house.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(BondPayment)) == 1
 
@@ -169,20 +169,20 @@ def test_a_guarantee_counts_like_money(deal: Deal, house: House) -> None:
 
     operator = deal.actor(lodging.operator_of(house))
     with pytest.raises(NotValid, match="reason_missing"), house.begin(operator) as work:
-        bonds.check_guarantee(work, filed.id, genuine=False)
+        bonds_book.check_guarantee(work, filed.id, genuine=False)
     with house.begin(operator) as work:
-        bonds.check_guarantee(work, filed.id, genuine=False, note="出函机构查无此函")
+        bonds_book.check_guarantee(work, filed.id, genuine=False, note="出函机构查无此函")
     assert standing(deal, bidder).standing is Standing.NOT_GENUINE  # type: ignore[union-attr]
     with house.begin(operator) as work:
-        bonds.check_guarantee(work, filed.id, genuine=True)
+        bonds_book.check_guarantee(work, filed.id, genuine=True)
     assert standing(deal, bidder).standing is Standing.SOUND  # type: ignore[union-attr]
 
     paid = lodging.ask(deal, bidder)
     assert paid.number == 2
     with pytest.raises(NotFound), house.begin(operator) as work:
-        bonds.check_guarantee(work, paid.id, genuine=True)
+        bonds_book.check_guarantee(work, paid.id, genuine=True)
     with pytest.raises(NotAllowed), house.begin(deal.actor(bidder)) as work:
-        bonds.check_guarantee(work, filed.id, genuine=True)
+        bonds_book.check_guarantee(work, filed.id, genuine=True)
 
 
 def test_a_guarantee_that_could_not_count_is_refused(deal: Deal, house: House) -> None:
@@ -283,7 +283,7 @@ def test_a_bond_that_went_back_is_lodged_anew(deal: Deal, house: House) -> None:
             done = bonds_end.done_bond(work, order.id)
     assert done.interest == Money.from_yuan("8.33"), "500,000 for three days at 0.2 %, of 360"
     with pytest.raises(NotNow, match="bond_went_back"), house.begin(operator) as work:
-        bonds.book_payment(work, lodging.arrival(house, bidder, bond, ref="late"))
+        bonds_book.book_payment(work, lodging.arrival(house, bidder, bond, ref="late"))
 
     deal.submit(deal.seal(bidder))
     fresh = lodging.ask(deal, bidder)

@@ -20,6 +20,7 @@ from evaluation.models import Panel
 from kernel.money import Money
 from kernel.outside import SeededEntropy
 from sealbid import signatures
+from simulation import bonds as lodging
 from simulation import deal as moves
 from simulation.deal import Deal, Offer
 from simulation.world import Player, World, found_city
@@ -86,6 +87,8 @@ def build(
     offers: tuple[tuple[int, str], ...] | None = None,
     terms: dict[str, Any] | None = None,
     hook: Callable[[World], None] | None = None,
+    bonds: bool = False,
+    shared: bool = False,
     **settings: Any,
 ) -> Scene:
     """A deal walked to a stage. ``offers`` are (bidder index, yuan) per lot."""
@@ -119,6 +122,8 @@ def build(
     )
     for number in range(1, lots + 1):
         for index, yuan in prices:
+            if bonds:
+                _lodge(world, deal, index, number, shared)
             files = [("技术标.pdf", "application/pdf", f"方案 {index}".encode() * 50)]
             moves.bid(
                 world, deal, world.bidders[index], Offer(lot=number, price=Money.from_yuan(yuan), files=files)
@@ -129,6 +134,16 @@ def build(
     moves.release(world, deal, [1, 2, 3])
     world.wait(minutes=31)
     return walk(Scene(house, world, deal), stage)
+
+
+def _lodge(world: World, deal: Deal, index: int, lot: int, shared: bool) -> None:
+    """The first two pay, the third brings a guarantee, the fourth nothing; ``shared``: two pay from one account."""
+    bidder = world.bidders[index]
+    if index < 2:
+        account = lodging.own_account(world.bidders[0] if shared else bidder)
+        lodging.pay(world, deal, bidder, lot, account=account)
+    elif index == 2:
+        lodging.guarantee(world, deal, bidder, lot)
 
 
 STAGES = ("invited", "reviewing", "scoring", "signing", "reported", "published", "awarded")
