@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from bidding import promises_auction, promises_sealed
+from bidding import promises_auction, promises_bonds, promises_sealed
 from bidding.actions import auctions_unseal, unsealing
 from bidding.actions.auctions import cancel_with_tender, prepare_auctions
 from bidding.actions.auctions_draw import draw_lotteries
@@ -107,7 +107,7 @@ room = Room(
         Chore("auction lotteries", timedelta(seconds=2), draw_lotteries),
         Chore("auction slips", timedelta(seconds=2), auctions_unseal.open_waiting),
     ),
-    promises=(*PROMISES, *promises_auction.PROMISES, *promises_sealed.PROMISES),
+    promises=(*PROMISES, *promises_auction.PROMISES, *promises_sealed.PROMISES, *promises_bonds.PROMISES),
     nav=(
         NavEntry("My bids", "bidding.bids", (Role.BIDDER,), "file-check", 30),
         NavEntry("Auctions", "bidding.auctions", (), "gavel", 25),

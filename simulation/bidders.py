@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import io
+import random
 from datetime import timedelta
 from decimal import Decimal
 
-from bidding.actions import delivery, releasing, submission
+import sqlalchemy as sa
+
+from bidding import queries_bonds
+from bidding.actions import bonds, bonds_book, bonds_end, delivery, releasing, submission
+from bidding.models_bond import BidBond, BondOrder
+from bidding.rules.bonds import bind_until
 from kernel.money import Money
 from sealbid import container, signatures
+from simulation import bonds as lodging
 from simulation import coins
 from simulation.affair import Affair
 from simulation.deal import Offer, SealedOffer, seal_offer
 from simulation.world import Player
 from simulation.year import Life, Year
+from trading.models import Tender
 
 CLOSED = ("bids_closed", "tender_terminated")
 _DONE = ("bid_not_open",)
@@ -129,8 +137,114 @@ def withdraw(year: Year, affair: Affair, player: Player, code: str) -> None:
         affair.acked.pop(code, None)
 
 
+BOND_FAULTS = ("none", "short", "late", "other", "withheld")
+
+
+def lodge(year: Year, affair: Affair, player: Player, lot: int) -> None:
+    """The bond of a bid: most pay in time from their own account, every third brings a guarantee."""
+    own = random.Random(f"bond {affair.deal.code} {player.uscc} {lot}")
+    turn = "guarantee" if own.random() < 0.33 else "paid"
+    if affair.plan.bond_faults and own.random() < 0.25:
+        turn = own.choice(BOND_FAULTS)
+    year.count(f"bond {turn}")
+    with year.world.read() as session:
+        tender = session.get_one(Tender, affair.deal.tender_id)
+        found = next(one for one in tender.lots if one.number == lot)
+        due = bonds.bonds_due(tender)[found.id]
+        until = bind_until(tender.bids_close_at, tender.validity_days)
+    refused = (*CLOSED, "lot_not_open", "guarantee_ends_early")
+    if turn == "guarantee":
+        number = f"BH{affair.deal.code[-5:]}{player.uscc[-4:]}{lot}"
+        given = bonds.Guarantee(
+            issuer=lodging.ISSUERS[own.randrange(len(lodging.ISSUERS))],
+            number=number,
+            amount=due,
+            valid_until=until + timedelta(days=30),
+            file_name=f"{number}.pdf",
+            data=f"%PDF-1.4 {number}".encode(),
+        )
+        year.ask(
+            player,
+            f"files a guarantee for lot {lot}",
+            lambda work: bonds.file_guarantee(work, found.id, given),
+            deal=affair.deal,
+            known=CLOSED,
+            refused=refused,
+        )
+        return
+    if turn == "none":
+        return
+    account = lodging.own_account(player)
+    bond = year.ask(
+        player,
+        f"asks for a bond account of lot {lot}",
+        lambda work: bonds.ask_account(work, found.id, account),
+        deal=affair.deal,
+        known=CLOSED,
+        refused=refused,
+    )
+    if bond is None or bond.account is None or turn == "withheld":
+        return
+    if turn == "late":
+        year.live(_late_bond(year, affair, player, bond, due))
+    else:
+        _booked(year, affair, player, bond, Money(due.minor - (turn == "short")), other=turn == "other")
+
+
+def _booked(
+    year: Year, affair: Affair, player: Player, bond: BidBond, amount: Money, *, other: bool = False
+) -> None:
+    """The bank credits a bond, and the centre books it; the same line of the statement may come twice."""
+    assert bond.account is not None
+    arrival = bonds_book.Arrival(
+        account=bond.account,
+        amount=amount,
+        payer_name="阳光商贸有限公司" if other else player.org_name,
+        payer_account=lodging.own_account(player),
+        bank_ref=f"YH{bond.account}",
+        arrived_at=year.now,
+    )
+    year.ask(
+        year.world.operators[0],
+        f"books {amount.yuan} on {bond.account[-4:]}",
+        lambda work: bonds_book.book_payment(work, arrival),
+        deal=affair.deal,
+        refused=("bond_went_back",),
+    )
+
+
+def _late_bond(year: Year, affair: Affair, player: Player, bond: BidBond, due: Money) -> Life:
+    """Money that comes after the deadline; it is booked, counts as late, and goes back."""
+    yield affair.tender(year).bids_close_at + timedelta(hours=3)
+    _booked(year, affair, player, bond, due)
+
+
+def bond_desk(year: Year) -> Life:
+    """The centre's desk for deposits: every day it carries out what is due soon, and asks about guarantees."""
+    while True:
+        yield year.now + timedelta(days=1)
+        operator, soon = year.world.operators[0], year.now + timedelta(days=2)
+        with year.world.read() as session:
+            waiting = session.scalars(
+                sa.select(BondOrder.id)
+                .where(BondOrder.done_at.is_(None), BondOrder.due_at <= soon)
+                .order_by(BondOrder.due_at, BondOrder.id)
+            ).all()
+            unasked = [one.id for one in queries_bonds.guarantees(session)]
+        for order_id in waiting:
+            year.count("bond order carried out")
+            year.ask(operator, "pays a bond back", lambda work, key=order_id: bonds_end.done_bond(work, key))  # type: ignore[misc]
+        for bond_id in unasked:
+            year.ask(
+                operator,
+                "asks about a guarantee",
+                lambda work, key=bond_id: bonds_book.check_guarantee(work, key, genuine=True),  # type: ignore[misc]
+            )
+
+
 def bidder(year: Year, affair: Affair, player: Player, lot: int, ceiling: Money, turn: str) -> Life:
     """One firm and one lot. ``turn`` is what becomes of its bid."""
+    lodge(year, affair, player, lot)
     price = price_for(year, ceiling, low=turn == "low", above=turn == "above")
     sealed = seal(year, affair, player, lot, price)
     yield year.soon(1, 60)

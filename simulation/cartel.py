@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 from kernel.money import Money
+from simulation.bonds import own_account, pay
 from simulation.deal import Deal, Offer, bid
 from simulation.world import Player, World
-from supervision.actions.leads_traces import import_traces
 
 SIZE = 4
 STEP = 30
@@ -96,18 +96,11 @@ def place_bid(world: World, deal: Deal, rival: Player, lot: int, ceiling: Money,
     return bid(world, deal, rival, offer(world, deal, rival, lot, ceiling, turn))
 
 
-def bring_bonds(world: World, deal: Deal, rivals: Sequence[Player]) -> int:
-    """The bank's list of bond payers reaches the supervisor, who imports it; two of the ring share an account."""
+def pay_bond(world: World, deal: Deal, rival: Player, lot: int = 1) -> bool:
+    """A rival pays his bond before he bids; two of the ring from one account. False where none is asked."""
     ring = ring_of(world)
-    out = io.StringIO()
-    table = csv.writer(out)
-    table.writerow(["tender", "lot", "uscc", "account", "issuer", "number"])
-    for place, rival in enumerate(rivals):
-        own = 6222020200010000 + 7 * int.from_bytes(rival.uscc.encode()[-3:], "big") % 9000
-        account = 6222020200017731 if rival in ring[:2] else own
-        table.writerow([deal.code, 1, rival.uscc, account, "阳光银行", 88001 + 13 * place])
-    with world.begin(world.supervisors[0]) as work:
-        return import_traces(work, "bond", f"bonds-{deal.code}.csv", out.getvalue().encode()).taken
+    account = own_account(ring[0]) if rival in ring[:2] else own_account(rival)
+    return pay(world, deal, rival, lot, account=account)
 
 
 def prose(dice: random.Random) -> str:

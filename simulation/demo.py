@@ -34,7 +34,7 @@ from kernel.settings import Settings
 from sealbid import note
 from sealbid.custodian import CustodianState
 from sealbid.witness import StateFile, Witness, WitnessServer
-from simulation import cartel, hall_talk, names, sales, sealed_sales
+from simulation import bonds, cartel, hall_talk, names, sales, sealed_sales
 from simulation import deal as deals
 from simulation.deal import Deal, Offer
 from simulation.world import Player, World, found_city
@@ -51,6 +51,9 @@ WITNESSES = (
 DAYS = 150
 COST = 1 << 10  # scrypt for demonstration custodians: their passphrase is public anyway
 PASSPHRASE = "demonstration custodian"
+
+WITHOUT_BOND = (18, 2)
+"""Deal and place of a bid whose bidder forgot the bond: the hall that is held now shows it."""
 
 Story = Iterator[datetime]
 """A deal told as a generator: it acts, then yields the instant at which it goes on."""
@@ -265,8 +268,11 @@ def tell(agenda: Agenda, plan: Plan) -> Story:
                 break
             yield world.now + gap
             if plan.ring:
+                cartel.pay_bond(world, deal, rival, lot)
                 cartel.place_bid(world, deal, rival, lot, ceiling, turn=plan.number)
             else:
+                if (plan.number, place) != WITHOUT_BOND:
+                    bonds.lodge(world, deal, rival, lot)
                 _bid(world, deal, rival, lot, ceiling, place)
     if plan.until == "tendering":
         return
@@ -279,8 +285,6 @@ def tell(agenda: Agenda, plan: Plan) -> Story:
         return
     if not deals.release(world, deal, [1, 2, 4]):
         return
-    if plan.ring:
-        cartel.bring_bonds(world, deal, rivals)
     yield world.now + timedelta(minutes=11)
     yield from _evaluate(world, deal, plan)
 
@@ -356,6 +360,13 @@ def _object(world: World, deal: Deal) -> None:
         )
 
 
+def _bond_desk(agenda: Agenda) -> Story:
+    """Every morning the trading centre gives back the bonds that are due soon; the newest orders wait for the visitor."""
+    while agenda.world.now < agenda.end:
+        bonds.carry_out(agenda.world, due_only=True)
+        yield agenda.world.now + timedelta(days=1)
+
+
 def _live(agenda: Agenda) -> list[Deal]:
     """Finished deals for the charts, then one of every stage around the present moment."""
     start, now = agenda.world.now, agenda.end
@@ -393,6 +404,7 @@ def _live(agenda: Agenda) -> list[Deal]:
     add(now - timedelta(days=12), 1, bids=3, until="tendering", question=True)
     add(now - timedelta(days=3), 2, bids=2, until="tendering", days=timedelta(days=24))
     add(now - timedelta(hours=5), 0, until="draft", days=timedelta(days=25))
+    agenda.add(start, _bond_desk(agenda))
     told = sales.told(agenda.world, now, agenda.deals) + sealed_sales.sealed_told(
         agenda.world, now, agenda.deals
     )

@@ -9,7 +9,9 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from bidding.models import Bid
+from bidding.rules.bonds import Standing
 from evaluation.actions import panels, reports, review, scoring
+from evaluation.actions.bonds import BOND_ITEM, bond_of
 from evaluation.models import AbnormalReview, Panel, Panelist, ReviewVote
 from evaluation.rules.panel import Seat
 from evaluation.rules.scoring import needs_reason
@@ -108,10 +110,19 @@ def review_round(year: Year, affair: Affair) -> None:
 
 def _vote(year: Year, affair: Affair, member: Panelist, player: Player, one: Bid, items: list[str]) -> None:
     failing = (affair.rejected or {}).get(one.code)
+    with year.world.read() as session:
+        tender = session.get_one(Tender, affair.deal.tender_id)
+        found = bond_of(session, tender, one, year.now)
+    missing = found is not None and found.standing is not Standing.SOUND
+    if missing and failing is None and int(one.code[:2], 16) % 4:
+        failing = BOND_ITEM.id  # as proposed; one panel in four lets it pass and says why
+        year.count("rejected for its bond")
     answers = {
         item: {
             "passed": item != failing,
-            "reason": "未满足招标文件的实质性要求" if item == failing else "",
+            "reason": "未满足招标文件的实质性要求"
+            if item == failing
+            else ("已补充核实" if item == BOND_ITEM.id and missing else ""),
             "page": "12" if item == failing else "",
         }
         for item in items

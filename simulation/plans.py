@@ -29,6 +29,7 @@ class Plan:
         objections: results objected to; upheld: whether the buyer agrees, once.
         moved: a late clarification that moves the deadline.
         hold: a supervisor holds the tender still for some days.
+        bond_faults: some bonds are missing, short, late, or paid by another.
     """
 
     method: str = "comprehensive"
@@ -59,6 +60,7 @@ class Plan:
     pass_over: bool = False
     hold: bool = False
     terminate: bool = False
+    bond_faults: bool = False
 
     @property
     def regime(self) -> str:
@@ -104,6 +106,7 @@ def draw_plan(dice: random.Random) -> Plan:
         pass_over=rarely(0.1),
         hold=rarely(0.15),
         terminate=rarely(0.05),
+        bond_faults=rarely(0.4),
     )
 
 

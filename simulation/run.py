@@ -34,6 +34,7 @@ from sealbid.note import KeyType, SignerKey, VerifierKey
 from sealbid.witness import Witness
 from simulation import coins
 from simulation.actors import buyer
+from simulation.bidders import bond_desk
 from simulation.faults import Faults, FlakyMail, MemoryState, flaky
 from simulation.plans import Plan, draw_plan
 from simulation.world import World, found_city
@@ -103,6 +104,7 @@ def simulate(
         year = found_year(seed, place, database_url)
         end = START + timedelta(days=days)
         year.live(_city_hall(year, plans, pace_hours))
+        year.live(bond_desk(year))
         if progress is not None:
             year.live(_progress(year, end, progress))
         year.run(end)

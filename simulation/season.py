@@ -200,6 +200,8 @@ class Season:
         for moment in self._hours(len(offers), closes):
             yield moment
             firm, offer = offers.pop()
+            if kind == "marked":
+                cartel.pay_bond(world, deal, firm)
             deals.bid(world, deal, firm, offer)
         yield closes + timedelta(minutes=1)
         yield from self._settle(deal, kind)
@@ -263,8 +265,6 @@ class Season:
             self.told.breaches.append(f"{deal.code} was not opened")
             return
         self.told.lots[kind] = self.told.lots.get(kind, 0) + 1
-        if kind == "marked":
-            cartel.bring_bonds(world, deal, list(deal.bids.values()))
         yield world.now + timedelta(minutes=30)
         with world.read() as session:
             lot_id = session.get_one(Tender, deal.tender_id).lots[0].id

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from kernel.database import Database
 from kernel.money import Money
 from kernel.promises import Promise
+from simulation import bonds as lodging
 from simulation import deal as moves
 from simulation import retold
 from simulation.world import World, found_city
@@ -123,6 +124,13 @@ SABOTAGE: dict[str, Callable[[Connection], None]] = {
         "INSERT INTO hall_message (id, tender_id, org_id, person_id, voice, text, said_at, record_id) "
         f"SELECT id, id, buyer_id, buyer_id, 'host', '!', '{EARLY}', id FROM tender LIMIT 1"
     ),
+    "bonds_go_back": sql("DELETE FROM bond_order WHERE bond_id IS NOT NULL"),
+    "bonds_name_nobody": after(
+        sql(UNFROZEN),
+        json_edit(
+            "fact", "body", lambda body: body.update(org="91310000"), "name = 'bidding.bid_bond.ordered'"
+        ),
+    ),
     "bids_are_explained": sql("UPDATE bid SET state = 'withdrawn' WHERE state = 'complete'"),
     "openings_are_explained": sql("UPDATE opening SET state = 'releasing'"),
     "deadlines_are_explained": sql(f"UPDATE tender SET bids_close_at = '{LATE}'"),
@@ -148,6 +156,8 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     moves.publish(world, deal)
     for index, bidder in enumerate(world.bidders[:4]):
         price = Money.from_yuan(str(8_200_000 + 90_000 * index))
+        if index:
+            lodging.lodge(world, deal, bidder)
         moves.bid(world, deal, bidder, moves.Offer(lot=1, price=price))
     world.wait(days=22)
     assert moves.release(world, deal, [1, 2, 3])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +21,7 @@ from sealbid import jcs, signatures
 from simulation import cartel
 from simulation import deal as moves
 from simulation.deal import Deal
+from simulation.world import Player, World
 from supervision.actions import leads, leads_export, leads_handling, leads_traces
 from supervision.leads_models import Lead, LeadAnswer, LeadState
 from supervision.leads_promises import PROMISES
@@ -51,9 +54,25 @@ def rigged(city: Any, *, bonds: bool = True, ring: bool = True) -> Deal:
     world.pass_time(closes)
     assert moves.release(world, deal, [1, 2, 4])
     if bonds:
-        cartel.bring_bonds(world, deal, rivals)
+        bring_bonds(world, deal, rivals)
     world.sequence()
     return deal
+
+
+def bring_bonds(world: World, deal: Deal, rivals: Sequence[Player]) -> int:
+    """The bank's list of bond payers reaches the supervisor, who imports it; two of the ring share an account."""
+    ring = cartel.ring_of(world)
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(["tender", "lot", "uscc", "account", "issuer", "number"])
+    for place, rival in enumerate(rivals):
+        own = 6222020200010000 + 7 * int.from_bytes(rival.uscc.encode()[-3:], "big") % 9000
+        account = 6222020200017731 if rival in ring[:2] else own
+        table.writerow([deal.code, 1, rival.uscc, account, "阳光银行", 88001 + 13 * place])
+    with world.begin(world.supervisors[0]) as work:
+        return leads_traces.import_traces(
+            work, "bond", f"bonds-{deal.code}.csv", out.getvalue().encode()
+        ).taken
 
 
 def the_lead(city: Any) -> Lead:
