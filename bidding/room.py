@@ -16,6 +16,7 @@ from bidding.actions.sealers import release_sealer
 from bidding.actions.submission import bid_by_code
 from bidding.api import api
 from bidding.api_auctions import api_auctions
+from bidding.api_bonds import api_bonds
 from bidding.api_sealed import api_sealed
 from bidding.auction_facts import SlipSecretOffered
 from bidding.auction_live import CHANNEL
@@ -81,7 +82,7 @@ _heard |= {fact: (*_heard.get(fact, ()), hall_changed) for fact in CHANGES}
 
 room = Room(
     "bidding",
-    blueprints=(api, api_auctions, api_sealed, views),
+    blueprints=(api, api_auctions, api_bonds, api_sealed, views),
     rights=RIGHTS,
     deadlines=(
         Deadline(Tender, close_moment, lambda work, key: _done(close_tender(work, key))),

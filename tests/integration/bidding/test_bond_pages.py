@@ -155,3 +155,48 @@ def test_an_order_is_carried_out_at_the_desk(deal: Deal, house: House) -> None:
     assert lodging.orders(house)[0].done_at == house.clock.now()
     assert house.client(bidder).post(f"/bonds/orders/{order.id}/done").status_code == 403
     assert "500,000.00" in house.client(bidder).get(f"/tenders/{deal.code}/bond").text
+
+
+def test_machines_ask_book_and_carry_out(deal: Deal, house: House) -> None:
+    bidder, operator = house.person(Role.BIDDER), lodging.operator_of(house)
+    own, centre = house.token(bidder, "bid"), house.token(operator, "admin")
+    client = house.client()
+    ask = deal.url("lots/1/bond")
+    assert client.post(ask, json={"payer_account": "12"}, headers=own).status_code == 422
+    assert (
+        client.post(deal.url("lots/9/bond"), json={"payer_account": lodging.BASIC}, headers=own).status_code
+        == 404
+    )
+    assert client.post(ask, json={"payer_account": lodging.BASIC}, headers=centre).status_code == 403
+    asked = client.post(ask, json={"payer_account": lodging.BASIC}, headers=own)
+    assert asked.status_code == 201, asked.json
+    (bond,) = asked.json["bonds"]
+    paid = {
+        "account": bond["account"],
+        "amount": "500000.00",
+        "payer_name": "某公司",
+        "payer_account": lodging.BASIC,
+        "bank_ref": "B1",
+        "arrived_at": house.clock.now().isoformat(),
+    }
+    assert client.post("/api/v1/bonds/payments", json=paid, headers=own).status_code == 403
+    for _ in range(2):
+        booked = client.post("/api/v1/bonds/payments", json=paid, headers=centre)
+        assert (booked.status_code, booked.json["own"]) == (200, False), booked.json
+    lost = client.post(
+        "/api/v1/bonds/payments", json=paid | {"account": "1" * 16, "bank_ref": "B2"}, headers=centre
+    )
+    assert lost.status_code == 404
+    mine = client.get(deal.url("bonds"), headers=own).json
+    assert (mine["bonds"][0]["standing"], mine["lots"][0]["due"]) == ("other_payer", "500000.00")
+    assert (
+        client.get(deal.url("bonds"), headers=house.token(house.person(Role.BIDDER), "bid")).json["bonds"]
+        == []
+    )
+
+    deal.close()
+    (order,) = lodging.orders(house)
+    done = f"/api/v1/bonds/orders/{order.id}/done"
+    assert client.post(done, headers=own).status_code == 403
+    answer = client.post(done, headers=centre)
+    assert (answer.status_code, answer.json["amount"]) == (200, "500000.00"), answer.json

@@ -197,7 +197,9 @@ def test_a_representative_named_in_time_keeps_his_own_time_to_answer(scene: Make
 
 
 def vote(one: Scene, count: int) -> None:
-    passed = {f"passed-{item}": "yes" for item in ("signed", "qualified", "responsive")}
+    passed = {f"passed-{item}": "yes" for item in ("signed", "qualified", "responsive", "bid_bond")} | {
+        "reason-bid_bond": "已另行核实"
+    }
     for _, player in one.members()[:count]:
         for blind in ("T-01", "T-02", "T-03", "T-04"):
             answer = one.client(player).post(f"/evaluation/{one.code}/bids/{blind}/review", data=passed)

@@ -19,7 +19,9 @@ from simulation import deal as moves
 from tests.integration.evaluation.conftest import Scene
 
 Make = Callable[..., Scene]
-ALL_PASS = {f"passed-{item}": "yes" for item in ("signed", "qualified", "responsive")}
+ALL_PASS = {f"passed-{item}": "yes" for item in ("signed", "qualified", "responsive", "bid_bond")} | {
+    "reason-bid_bond": "已另行核实"
+}
 
 
 def tab_id(scene: Scene, blind: str) -> Any:
