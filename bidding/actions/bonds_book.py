@@ -56,12 +56,13 @@ def book_payment(work: Work, arrival: Arrival) -> bool:
     """
     work.require(BOND_CONFIRM)
     payer = _require_whole(work, arrival)
-    known = work.session.scalar(_TAKEN, {"bank_ref": arrival.bank_ref.strip()})
-    if known is not None:
-        return bool(work.session.get_one(BondPayment, known).own)
     bond = work.one(sa.select(BidBond).where(BidBond.account == arrival.account))
     if bond is not None:
         bond = work.lock(BidBond, bond.id)
+    known = work.session.scalar(_TAKEN, {"bank_ref": arrival.bank_ref.strip()})
+    if known is not None:
+        return bool(work.session.get_one(BondPayment, known).own)
+    if bond is not None:
         own = _book_bid_bond(work, bond, arrival, payer)
     else:
         seat = work.one(sa.select(AuctionSeat).where(AuctionSeat.bond_account == arrival.account))

@@ -13,14 +13,16 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from bidding.actions import closing, submission
+from bidding.actions import bonds, bonds_book, closing, submission
 from bidding.models import Bid, Opening
+from bidding.models_bond import BondOrder, BondPayment
 from kernel import timekeeper
 from kernel.errors import Refusal
 from kernel.ledger import sequencer
 from kernel.ledger.audit import audit_log
 from kernel.ledger.models import FactRow, LogCheckpoint, LogEntry, LogPending
 from kernel.money import Money
+from simulation import bonds as lodging
 from simulation import deal as moves
 from simulation.world import World, found_city
 from tests.support.house import House
@@ -73,6 +75,8 @@ def at_once(*deeds: Callable[[], object]) -> list[object]:
 def test_a_deal_from_notice_to_award(any_house: House, method: str) -> None:
     world = city(any_house)
     deal = published(world, method)
+    for i in range(4):
+        lodging.lodge(world, deal, world.bidders[i])
     codes = [moves.bid(world, deal, world.bidders[i], offer(i)) for i in range(5)]
     moves.withdraw(world, deal, codes[0])
     moves.bid(world, deal, world.bidders[1], offer(9), replaces=codes[1])
@@ -189,6 +193,45 @@ def test_the_same_commitment_twice_at_once_is_one_bid(any_house: House) -> None:
         facts = sa.select(sa.func.count()).where(FactRow.name == "bidding.bid.committed")
         assert session.scalar(sa.select(sa.func.count()).select_from(Bid)) == 1
         assert session.scalar(facts) == 1
+
+
+def test_one_firm_gets_one_bond_account_and_one_line_of_the_bank_is_one_payment(any_house: House) -> None:
+    world = city(any_house, bidders=3)
+    deal = published(world)
+    bidder = world.bidders[0]
+    with any_house.read() as session:
+        lot_id = session.get_one(Tender, deal.tender_id).lots[0].id
+
+    def ask() -> str | None:
+        with world.begin(bidder) as work:
+            return bonds.ask_account(work, lot_id, lodging.own_account(bidder)).account
+
+    accounts = at_once(ask, ask, ask)
+    assert len(set(accounts)) == 1, accounts
+
+    def book() -> bool:
+        with world.begin(world.operators[0]) as work:
+            arrival = bonds_book.Arrival(
+                account=str(accounts[0]),
+                amount=Money.from_yuan("90000"),
+                payer_name=bidder.org_name,
+                payer_account=lodging.own_account(bidder),
+                bank_ref="YH1",
+                arrived_at=work.now,
+            )
+            return bonds_book.book_payment(work, arrival)
+
+    assert at_once(book, book, book) == [True, True, True]
+    with any_house.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(BondPayment)) == 1
+    world.wait(days=22)
+    with any_house.read() as session:
+        (order,) = session.scalars(sa.select(BondOrder)).all()
+    assert (order.reason, order.amount) == ("failed", Money.from_yuan("90000"))
+    assert lodging.carry_out(world) > Money.from_yuan("90000"), "with interest"
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"), any_house.begin() as work:
+        work.session.execute(sa.update(BondPayment).values(payer_name="另一家"))
+    assert audit_log(any_house.platform).findings == []
 
 
 def test_two_bids_of_one_firm_at_once_leave_one(any_house: House) -> None:
