@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bidding.rules.bonds import Kept, Standing, Why
 from kernel.i18n import gettext as _
 from kernel.i18n import marked
@@ -31,8 +33,6 @@ REASONS = {
     Kept.NO_PERFORMANCE_BOND: marked("The winner gives no performance bond"),
 }
 
-GROUNDS = tuple((one.value, REASONS[one]) for one in Kept)
-
 
 def form_word(form: str) -> str:
     """Transfer, guarantee, or none."""
@@ -57,6 +57,6 @@ def reason_word(reason: str) -> str:
     return _(known[reason]) if reason in known else reason
 
 
-def ground_choices() -> list[tuple[str, str]]:
-    """The listed grounds to keep a bond."""
-    return [(value, _(text)) for value, text in GROUNDS]
+def ground_choices(grounds: Iterable[Kept]) -> list[tuple[str, str]]:
+    """Listed grounds to keep a bond, for a form."""
+    return [(one.value, _(REASONS[one])) for one in grounds]

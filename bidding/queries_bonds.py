@@ -15,12 +15,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bidding.actions.bonds import Lodged, asks_bond, bonds_due, payments_of, worth
-from bidding.actions.bonds_end import interest_now
+from bidding.actions.bonds_end import grounds_to_keep, interest_now
 from bidding.actions.closing import opening_of
 from bidding.models_auction import Auction, AuctionSeat
 from bidding.models_bond import BidBond, BondForm, BondOrder, BondPayment
 from bidding.rights import runs_tender
 from bidding.rules import bonds as rules
+from bidding.rules.bonds import Kept
 from kernel.errors import NotFound
 from kernel.identity.models import Organization
 from kernel.ledger import book
@@ -327,11 +328,12 @@ def is_open(session: Session, tender: Tender) -> bool:
 
 @dataclass(frozen=True)
 class HeldBond:
-    """A bond as the buyer sees it once the bids are open."""
+    """A bond as the buyer sees it once the bids are open; ``grounds``: the listed ones that may fit, often none."""
 
     view: BondView
     bidder: str
     lot: int
+    grounds: tuple[Kept, ...] = ()
 
 
 def held_here(session: Session, tender: Tender, now: datetime, ppm: int) -> list[HeldBond]:
@@ -354,7 +356,12 @@ def held_here(session: Session, tender: Tender, now: datetime, ppm: int) -> list
     )
     numbers = {lot.id: lot.number for lot in tender.lots}
     found = [
-        HeldBond(view, names[view.row.org_id], numbers[view.row.lot_id])
+        HeldBond(
+            view,
+            names[view.row.org_id],
+            numbers[view.row.lot_id],
+            grounds_to_keep(session, view.row) if view.order is None and view.lodged.amount.minor else (),
+        )
         for view in _views(session, tender, rows, now, ppm)
     ]
     return sorted(found, key=lambda one: (one.lot, one.bidder, one.view.row.number))

@@ -275,6 +275,8 @@ def tell(agenda: Agenda, plan: Plan) -> Story:
                     bonds.lodge(world, deal, rival, lot)
                 _bid(world, deal, rival, lot, ceiling, place)
     if plan.until == "tendering":
+        if plan.question:
+            yield from _change_of_mind(agenda, deal)
         return
     if plan.until == "opening":
         hall_talk.come_in(world, deal, rivals)
@@ -335,6 +337,12 @@ def _bid(world: World, deal: Deal, rival: Player, lot: int, ceiling: Money, plac
         rival,
         Offer(lot=lot, price=price, items=items, files=[("技术文件.pdf", "application/pdf", text)]),
     )
+
+
+def _change_of_mind(agenda: Agenda, deal: Deal) -> Story:
+    """A bidder takes his bid back the evening before the visitor comes: his bond waits to be paid back."""
+    yield max(agenda.world.now, agenda.end - timedelta(hours=20))
+    deals.withdraw(agenda.world, deal, next(iter(deal.bids)))
 
 
 def _questions(world: World, deal: Deal) -> Story:

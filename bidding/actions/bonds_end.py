@@ -320,7 +320,8 @@ def keep_bond(work: Work, bond_id: UUID, kept: Kept, reason: str) -> BondOrder:
         if known.kind is BondOrderKind.KEEP:
             return known
         raise NotNow("bond_ordered_back", source="实施条例 第三十五条, 第五十七条", due_at=known.due_at)
-    bonds.require_ground_to_keep(kept, loss=_loss(work, bond), is_winner=_was_winner(work, bond, kept))
+    session = work.session
+    bonds.require_ground_to_keep(kept, loss=_loss(session, bond), is_winner=_was_winner(session, bond, kept))
     held = held_of(work.session, [bond])
     if not held:
         raise NotNow("bond_missing", source="实施条例 第七十四条")
@@ -331,19 +332,32 @@ def keep_bond(work: Work, bond_id: UUID, kept: Kept, reason: str) -> BondOrder:
     return order
 
 
-def _loss(work: Work, bond: BidBond) -> Loss | None:
+def grounds_to_keep(session: Session, bond: BidBond) -> tuple[Kept, ...]:
+    """The listed grounds that fit a bond now; for the page's sake, the action decides again."""
+    loss = _loss(session, bond)
+    found = []
+    for kept in Kept:
+        try:
+            bonds.require_ground_to_keep(kept, loss=loss, is_winner=_was_winner(session, bond, kept))
+        except NotValid:
+            continue
+        found.append(kept)
+    return tuple(found)
+
+
+def _loss(session: Session, bond: BidBond) -> Loss | None:
     """Whether a bid of his left after the deadline by his own doing."""
     query = sa.select(Bid.id).where(
         Bid.lot_id == bond.lot_id, Bid.org_id == bond.org_id, Bid.state == BidState.REVOKED
     )
-    return Loss.REVOKED if work.session.scalar(query.limit(1)) is not None else None
+    return Loss.REVOKED if session.scalar(query.limit(1)) is not None else None
 
 
-def _was_winner(work: Work, bond: BidBond, kept: Kept) -> bool:
+def _was_winner(session: Session, bond: BidBond, kept: Kept) -> bool:
     """Whether he won and his award lapsed; before that only a missing performance bond is a ground."""
-    if any(one.org_id == bond.org_id for one in lapses_of(work.session, bond.lot_id)):
+    if any(one.org_id == bond.org_id for one in lapses_of(session, bond.lot_id)):
         return True
-    lot = work.session.get_one(Lot, bond.lot_id)
+    lot = session.get_one(Lot, bond.lot_id)
     holds = lot.stage is Stage.AWARDED and (lot.outcome or {}).get("supplier") == str(bond.org_id)
     return holds and kept is Kept.NO_PERFORMANCE_BOND
 

@@ -57,6 +57,7 @@ FILES = {
     "supervision.trust_policy",
     "trading.contract_file",
     "trading.document",
+    "bidding.guarantee_file",
     "trading.feed",
     "trading.ics",
 }
