@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from bidding.actions.bonds import Lodged, asks_bond, bonds_due, lodged
 from bidding.models import Bid
+from bidding.opening_record import WORTH
 from bidding.rules.bonds import Standing
 from evaluation.rules.rejection import Ground, source_of
 from kernel.errors import NotValid
@@ -31,6 +32,11 @@ BOND_ITEM = ReviewItem(
 
 PAGE = "开标记录"
 """Where the panel reads how a bond stands."""
+
+
+def proposed_reason(standing: Standing) -> str:
+    """The reason a rejection is proposed with, in the words of the opening record; no reason to pass."""
+    return f"投标保证金{WORTH[standing.value]}"
 
 
 def with_bond_item(tender: Tender, terms: Terms) -> Terms:
@@ -72,10 +78,12 @@ def require_reasoned_pass(
     Source: rules.md §2.8 (RJ-08), CL-03.
     """
     item = bond_item(terms)
-    if item is None or not answers[item.id]["passed"] or str(answers[item.id].get("reason", "")).strip():
+    if item is None or not answers[item.id]["passed"]:
         return
     found = bond_of(session, tender, bid, now)
-    if found is not None and found.standing is not Standing.SOUND:
+    if found is None or found.standing is Standing.SOUND:
+        return
+    if str(answers[item.id].get("reason", "")).strip() in ("", proposed_reason(found.standing)):
         raise NotValid(
             "bond_unreasoned", source=source_of(Ground.BOND), field=item.id, standing=found.standing.value
         )

@@ -14,7 +14,7 @@ from bidding import bond_words
 from bidding.models import Bid, OpenedFile
 from evaluation import facts, queries
 from evaluation.actions import review, scoring
-from evaluation.actions.bonds import PAGE, bond_item, bond_of
+from evaluation.actions.bonds import PAGE, bond_item, bond_of, proposed_reason
 from evaluation.actions.panels import terms_of
 from evaluation.forms import Signed, Vote, review_answers, sheet_scores, signature_of
 from evaluation.models import ScoreSheet
@@ -75,7 +75,13 @@ def _bond(session: Session, tender: Tender, terms: Terms, tab: BidTab | None) ->
     bid = session.get_one(Bid, tab.bid_id)
     found = bond_of(session, tender, bid, platform().outside.clock.now())
     assert found is not None, "an item about the bond stands only where one is asked"
-    return {"item": item.id, "lodged": found, "page": PAGE, "source": source_of(Ground.BOND)}
+    return {
+        "item": item.id,
+        "lodged": found,
+        "page": PAGE,
+        "reason": proposed_reason(found.standing),
+        "source": source_of(Ground.BOND),
+    }
 
 
 def _chosen(desk: Desk, code: str) -> BidTab | None:

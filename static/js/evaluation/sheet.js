@@ -70,7 +70,7 @@ function review(form) {
   for (const row of form.querySelectorAll("fieldset.ev-row")) {
     const why = row.querySelector("[data-ev-why]");
     const show = () => {
-      why.hidden = !row.querySelector("[data-ev-fails]").checked;
+      why.hidden = !row.querySelector("[data-ev-fails]").checked && !("evAlways" in why.dataset);
     };
     row.addEventListener("change", show);
     show();

@@ -113,6 +113,9 @@ def test_rj_08_a_missing_bond_is_proposed_and_the_panel_decides(scene: Make) -> 
         review.vote_review(work, member.id, good.id, passes)
     with pytest.raises(NotValid, match="bond_unreasoned"), one.world.begin(player) as work:
         review.vote_review(work, member.id, bid.id, passes)
+    kept_words = {**passes, BOND_ITEM.id: {"passed": True, "reason": "投标保证金未到账"}}
+    with pytest.raises(NotValid, match="bond_unreasoned"), one.world.begin(player) as work:
+        review.vote_review(work, member.id, bid.id, kept_words)
     reasoned = {**passes, BOND_ITEM.id: {"passed": True, "reason": "保函原件已在现场核验"}}
     with one.world.begin(player) as work:
         review.vote_review(work, member.id, bid.id, reasoned)
