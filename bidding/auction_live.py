@@ -93,7 +93,7 @@ class LiveOutlet:
             news = sight.news(before, after, viewer, memo)
             if news is not None:
                 said.append((audience, self._numbered(voice, news), news))
-        mine = sight.privates(before, after, self._concerned(room.id, before, after), memo)
+        mine = sight.privates(before, after, self._concerned(room.id, before, after), memo.places)
         own = self._own_numbered(room.id, mine)
         if said or own:
             live_here.tell_all(channel, said, own)

@@ -9,17 +9,15 @@ Source: rules §4.2 (matrix), §4.4 (hidden end), §4.5 step 9; 最高法网络�
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bidding.rules.auction.clocks import Dial
 from bidding.rules.auction.listing import Second
-from bidding.rules.auction.script import asked
-from bidding.rules.auction.sealed import Closed
+from bidding.rules.auction.sight_own import Places, amount, private, privates
 from bidding.rules.auction.state import OPEN, OVER, Kind, Seat, Stage, State, Stopped, Taken
-from bidding.rules.auction.terms import AfterEnd, Basis, PricesShown, RankShown
+from bidding.rules.auction.terms import AfterEnd, Basis, PricesShown
 from bidding.rules.auction.turns import Turn
 from bidding.rules.auction.values import Plain, instant_text, money_text
 
@@ -97,11 +95,11 @@ class Memo:
     It saves work and changes nothing: what it holds counts only for the very state it was made of.
     """
 
-    __slots__ = ("_facts", "_places")
+    __slots__ = ("_facts", "places")
 
     def __init__(self) -> None:
         self._facts: dict[str, tuple[State, _Sees, tuple[object, ...]]] = {}
-        self._places: tuple[State, Callable[[Seat], int | bool | None]] | None = None
+        self.places = Places()
 
     def facts(self, state: State, viewer: Viewer) -> tuple[State, _Sees, tuple[object, ...]]:
         """What an audience sees of a state, and the facts behind it."""
@@ -111,13 +109,6 @@ class Memo:
             sees = _sees(state, viewer)
             held = self._facts[name] = (state, sees, _facts(state, sees))
         return held
-
-    def places(self, state: State) -> Callable[[Seat], int | bool | None]:
-        """Everybody's place in a state."""
-        held = self._places
-        if held is None or held[0] is not state:
-            held = self._places = (state, _places(state))
-        return held[1]
 
 
 def snapshot(state: State, viewer: Viewer) -> Plain:
@@ -277,17 +268,12 @@ def _result(state: State, viewer: Viewer) -> Plain | None:
 
 
 def _entry(taken: Taken, sees: _Sees) -> Plain:
-    plain: Plain = {"amount": _amount(taken), "at": instant_text(taken.recv_at)}
+    plain: Plain = {"amount": amount(taken), "at": instant_text(taken.recv_at)}
     if sees.prices is PricesShown.PLATES:
         plain["plate"] = taken.plate
         # That the core offered for somebody's standing limit is his own affair until the end.
         plain["kind"] = taken.kind.value if sees.kinds or taken.kind is not Kind.LIMIT else Kind.OFFER.value
     return plain
-
-
-def _amount(taken: Taken) -> str | None:
-    """The price; None of an offer that is sealed."""
-    return None if taken.kind is Kind.SEALED else money_text(taken.amount)
 
 
 def _count(state: State) -> int:
@@ -311,155 +297,6 @@ def _listed(state: State, sees: _Sees, since: int) -> list[Any]:
     if count - since <= 8:
         return [_entry(state.offers[n], sees) for n in range(since, count)]
     return [_entry(one, sees) for one in state.offers[since:]]
-
-
-# What is one bidder's own ----------------------------------------------------------------------------------------
-
-
-def private(before: State | None, after: State, plate: str) -> Plain | None:
-    """What changed for this bidder alone: his own offers, his place as far as printed, his next price, his limit.
-
-    ``before`` None gives all of it (for a snapshot); otherwise None means: send nothing.
-    """
-    if before is after:
-        return None
-    if before is not None and _untouched(before, after, plate):
-        return None
-    new = _own(after, plate)
-    if before is None:
-        new["own"] = [_mine(one) for one in after.offers if one.plate == plate]
-        return new
-    old = _own(before, plate)
-    told = {name: value for name, value in new.items() if old[name] != value}
-    fresh = after.seats[plate].count - (before.seats[plate].count if plate in before.seats else 0)
-    if fresh > 0:
-        recent = (one for one in after.offers[len(before.offers) :] if one.plate == plate)
-        told["own"] = [_mine(one) for one in recent]
-    return told or None
-
-
-def privates(
-    before: State, after: State, plates: Iterable[str], memo: Memo | None = None
-) -> Iterator[tuple[str, Plain]]:
-    """``private`` for many bidders at once, for those who have something to hear.
-
-    An offer of one moves the places of others and nothing else of theirs: places are counted once for all.
-    """
-    memo = memo or Memo()
-    quiet = (
-        before.stage is after.stage and before.stage is not Stage.ASKING and before.special is after.special
-    )
-    then = now = None
-    seats, old = after.seats, before.seats
-    for plate in plates:
-        seat = seats.get(plate)
-        if not quiet or seat is None or old.get(plate) is not seat:
-            told = private(before, after, plate)
-            if told is not None:
-                yield plate, told
-            continue
-        if then is None or now is None:
-            then, now = memo.places(before), memo.places(after)
-        if then(seat) != (place := now(seat)):
-            yield plate, {"rank": place}
-
-
-def _untouched(before: State, after: State, plate: str) -> bool:
-    """Whether nothing that is this bidder's own can have changed; saves most of the work at others' offers."""
-    seat = after.seats.get(plate)
-    return (
-        seat is not None
-        and before.seats.get(plate) is seat
-        and before.stage is after.stage
-        and before.stage is not Stage.ASKING
-        and before.special is after.special
-        and _rank(before, seat) == _rank(after, seat)
-    )
-
-
-def _own(state: State, plate: str) -> Plain:
-    seat = state.seats.get(plate)
-    if seat is None:
-        return dict.fromkeys(("rank", "next", "limit", "willing", "inside", "asked", "turn", "second"))
-    return {
-        "rank": _rank(state, seat),
-        "next": _own_next(state, seat),
-        "limit": None if seat.limit is None else money_text(seat.limit),
-        "willing": seat.willing,
-        "inside": seat.inside and _among_equals(state, plate),
-        "asked": state.stage is Stage.ASKING and asked(state) == plate,
-        "turn": _own_turn(state, plate),
-        "second": None if seat.second is None else format(seat.second, "f"),
-    }
-
-
-def _among_equals(state: State, plate: str) -> bool:
-    """Whether he may offer in the round he is in; only a second sealed round among equals leaves somebody out."""
-    closed = state.special
-    return not isinstance(closed, Closed) or closed.allowed is None or plate in closed.allowed
-
-
-def _own_turn(state: State, plate: str) -> Plain | None:
-    """F13: his place in this round, whether it is his turn, and his offer of this turn that nobody else sees."""
-    turn = state.special
-    if not isinstance(turn, Turn) or plate not in turn.order:
-        return None
-    place = turn.order.index(plate)
-    mine = turn.at == place and state.stage is Stage.RUNNING
-    pending = money_text(turn.pending) if mine and turn.pending is not None else None
-    return {"place": place + 1, "mine": mine, "offer": pending}
-
-
-def _mine(taken: Taken) -> Plain:
-    """An own offer; its place among all offers is not told."""
-    return {
-        "nr": taken.nr,
-        "amount": _amount(taken),
-        "at": instant_text(taken.recv_at),
-        "kind": taken.kind.value,
-        "round": taken.round,
-        "digest": taken.digest,
-    }
-
-
-def _own_next(state: State, seat: Seat) -> str | None:
-    from bidding.rules.auction.opens import least
-
-    if state.terms.basis is not Basis.OWN or state.stage not in OPEN or state.terms.step is None:
-        return None
-    minor = least(state, seat)
-    return f"{minor // 100}.{minor % 100:02d}" if minor > 0 else None
-
-
-def _rank(state: State, seat: Seat) -> int | bool | None:
-    """His place: exact (1 …), within the first three (1–3 or false), best or not, or nothing. Source: rules §4.2."""
-    shown = RankShown.EXACT if state.stage in OVER else state.terms.visible.rank
-    if shown is RankShown.NONE or seat.last is None or not state.standing:
-        return None
-    if shown is RankShown.BEST_OR_NOT:
-        return state.standing[0][3] == seat.plate
-    place = next((n for n, rung in enumerate(state.standing, 1) if rung[3] == seat.plate), None)
-    if shown is RankShown.TOP_THREE:
-        return place if place is not None and place <= 3 else False
-    return place
-
-
-def _places(state: State) -> Callable[[Seat], int | bool | None]:
-    """``_rank`` of many seats of one state, the standing counted once."""
-    shown = RankShown.EXACT if state.stage in OVER else state.terms.visible.rank
-    if shown not in (RankShown.EXACT, RankShown.TOP_THREE):
-        return lambda seat: _rank(state, seat)
-    places = {rung[3]: place for place, rung in enumerate(state.standing, 1)}
-    if shown is RankShown.EXACT:
-        return lambda seat: None if seat.last is None else places.get(seat.plate)
-
-    def among_three(seat: Seat) -> int | bool | None:
-        if seat.last is None or not places:
-            return None
-        place = places.get(seat.plate)
-        return place if place is not None and place <= 3 else False
-
-    return among_three
 
 
 __all__ = [

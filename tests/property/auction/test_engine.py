@@ -120,7 +120,7 @@ class Life(RuleBasedStateMachine):
             assert news(before, after, viewer, self.memo) == told
             self.views[viewer] = merged(view, told)
         alone = {plate: private(before, after, plate) for plate in PLATES}
-        told_at_once = dict(sight.privates(before, after, PLATES, self.memo))
+        told_at_once = dict(sight.privates(before, after, PLATES, self.memo.places))
         assert told_at_once == {plate: told for plate, told in alone.items() if told is not None}
         for plate, own in self.own.items():
             told = dict(alone[plate] or {})
