@@ -34,6 +34,19 @@ REASONS = {
 }
 
 
+RECORD_FORMS = {"transfer": "转账", "guarantee": "保函", "": "未提交"}
+RECORD_WORTH = {
+    "sound": "符合",
+    "late": "截止后到账",
+    "other_payer": "非基本账户",
+    "ends_early": "保函期限不足",
+    "not_genuine": "保函不实",
+    "short": "金额不足",
+    "none": "未到账",
+}
+"""What a bond is worth, as the record prints it."""
+
+
 def form_word(form: str) -> str:
     """Transfer, guarantee, or none."""
     return _(FORMS[form])

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from bidding.bond_words import RECORD_FORMS, RECORD_WORTH
 from kernel.money import Money
 from kernel.pdf import Sheet
-
-FORMS = {"transfer": "转账", "guarantee": "保函", "": "未提交"}
-WORTH = {
-    "sound": "符合",
-    "late": "截止后到账",
-    "other_payer": "非基本账户",
-    "ends_early": "保函期限不足",
-    "not_genuine": "保函不实",
-    "short": "金额不足",
-    "none": "未到账",
-}
-"""What a bond is worth, as the record prints it."""
 
 WAYS = {"custodians": "保管人解密", "bidder": "投标人密钥", "": "—"}
 
@@ -84,11 +73,11 @@ def _bond(bid: dict[str, Any]) -> list[str]:
     return [
         str(bid["order"]),
         bid["bidder"],
-        FORMS[bond["form"]],
+        RECORD_FORMS[bond["form"]],
         bond.get("amount", "—"),
         bond["due"],
         bond.get("issuer") or bond.get("arrived_at", "—"),
-        WORTH[bond["standing"]],
+        RECORD_WORTH[bond["standing"]],
     ]
 
 

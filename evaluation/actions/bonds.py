@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from bidding.actions.bonds import Lodged, asks_bond, bonds_due, lodged
+from bidding.bond_words import RECORD_WORTH
 from bidding.models import Bid
-from bidding.opening_record import WORTH
 from bidding.rules.bonds import Standing
 from evaluation.rules.rejection import Ground, source_of
 from kernel.errors import NotValid
@@ -36,7 +36,7 @@ PAGE = "开标记录"
 
 def proposed_reason(standing: Standing) -> str:
     """The reason a rejection is proposed with, in the words of the opening record; no reason to pass."""
-    return f"投标保证金{WORTH[standing.value]}"
+    return f"投标保证金{RECORD_WORTH[standing.value]}"
 
 
 def with_bond_item(tender: Tender, terms: Terms) -> Terms:
