@@ -55,9 +55,11 @@ class _Voice:
     """The news of one audience of one room: its number, and what was told lately.
 
     Attributes:
+        room: the socket room of the audience.
         unheard: something changed while nobody listened; the number that follows begins anew, by time.
     """
 
+    room: str
     version: int
     told: deque[tuple[int, Json]] = field(default_factory=lambda: deque(maxlen=KEPT))
     unheard: bool = False
@@ -79,14 +81,14 @@ class LiveOutlet:
         live_here = self.platform.live
         if live_here is None:
             return
-        channel, voices = f"{PREFIX}:{room.name}", self._voices_of(room.id)
+        channel, voices, heard = f"{PREFIX}:{room.name}", self._voices_of(room.id), self._heard()
         memo = self._memos.get(room.id)
         if memo is None:
             memo = self._memos[room.id] = sight.Memo()
         said: list[tuple[str, int, Json]] = []
         for audience, viewer in AUDIENCES.items():
             voice = voices[audience]
-            if not self._heard(channel, audience):
+            if heard is not None and voice.room not in heard:
                 # Nobody listened, so nobody can catch up from here; the number goes on by time, not by events.
                 voice.unheard = True
                 continue
@@ -153,7 +155,9 @@ class LiveOutlet:
         if found is None:
             with self._lock:
                 begins = self._now()
-                found = self._voices.setdefault(auction, {one: _Voice(begins) for one in AUDIENCES})
+                name = f"{PREFIX}:{auction}"
+                fresh = {one: _Voice(room_of(name, one), begins) for one in AUDIENCES}
+                found = self._voices.setdefault(auction, fresh)
         return found
 
     def _own_numbered(self, auction: UUID, news: Iterable[tuple[str, Json]]) -> list[tuple[str, int, Json]]:
@@ -183,15 +187,13 @@ class LiveOutlet:
             voice.version = max(voice.version + 1, self._now())
         return voice.version
 
-    def _heard(self, channel: str, audience: str) -> bool:
-        """Whether anybody may be listening: here, or in a process that hears us over the bus."""
+    def _heard(self) -> Mapping[str, int] | None:
+        """The rooms in which somebody listens; None: perhaps in all, for processes hear us over the bus."""
         lively = self.platform.live
-        if lively is None:
-            return False
         if getattr(lively, "bus", None) is not None:
-            return True
+            return None
         told: Mapping[str, int] | None = getattr(lively, "told", None)
-        return told is None or room_of(channel, audience) in told
+        return told
 
     def _concerned(self, auction: UUID, before: State, after: State) -> list[str]:
         """Bidders whose own view may have changed; the engine then says whether it did."""

@@ -5,7 +5,7 @@ Source: rules §4.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from bidding.rules.auction.script import asked
 from bidding.rules.auction.sealed import Closed
@@ -24,10 +24,10 @@ class Places:
     __slots__ = ("_held",)
 
     def __init__(self) -> None:
-        self._held: tuple[State, Callable[[Seat], Place]] | None = None
+        self._held: tuple[State, Mapping[str, Place]] | None = None
 
-    def of(self, state: State) -> Callable[[Seat], Place]:
-        """The place of any seat in a state."""
+    def of(self, state: State) -> Mapping[str, Place]:
+        """Plate → place in a state, of those who have one."""
         if self._held is None or self._held[0] is not state:
             self._held = (state, _places(state))
         return self._held[1]
@@ -38,20 +38,25 @@ def amount(taken: Taken) -> str | None:
     return None if taken.kind is Kind.SEALED else money_text(taken.amount)
 
 
-def private(before: State | None, after: State, plate: str) -> Plain | None:
+def private(
+    before: State | None, after: State, plate: str, places: tuple[Place, Place] | None = None
+) -> Plain | None:
     """What changed for this bidder alone: his own offers, his place as far as printed, his next price, his limit.
 
     ``before`` None gives all of it (for a snapshot); otherwise None means: send nothing.
+
+    Args:
+        places: his places before and after, when they were counted already.
     """
     if before is after:
         return None
-    if before is not None and _untouched(before, after, plate):
-        return None
-    new = _own(after, plate)
+    seat = after.seats.get(plate)
+    then, now = places if places is not None else (_rank(before, plate), _rank(after, plate))
     if before is None:
-        new["own"] = [_mine(one) for one in after.offers if one.plate == plate]
-        return new
-    old = _own(before, plate)
+        return _own(after, plate, now) | {"own": [_mine(one) for one in after.offers if one.plate == plate]}
+    if seat is not None and before.seats.get(plate) is seat and _quiet(before, after) and then == now:
+        return None
+    old, new = _own(before, plate, then), _own(after, plate, now)
     told = {name: value for name, value in new.items() if old[name] != value}
     fresh = after.seats[plate].count - (before.seats[plate].count if plate in before.seats else 0)
     if fresh > 0:
@@ -68,43 +73,33 @@ def privates(
     An offer of one moves the places of others and nothing else of theirs: places are counted once for all.
     """
     places = places or Places()
-    quiet = (
-        before.stage is after.stage and before.stage is not Stage.ASKING and before.special is after.special
-    )
-    then = now = None
+    quiet, then, now = _quiet(before, after), places.of(before), places.of(after)
     seats, old = after.seats, before.seats
     for plate in plates:
+        was, place = then.get(plate), now.get(plate)
         seat = seats.get(plate)
-        if not quiet or seat is None or old.get(plate) is not seat:
-            told = private(before, after, plate)
-            if told is not None:
-                yield plate, told
+        if quiet and seat is not None and old.get(plate) is seat:
+            if was != place:
+                yield plate, {"rank": place}
             continue
-        if then is None or now is None:
-            then, now = places.of(before), places.of(after)
-        if then(seat) != (place := now(seat)):
-            yield plate, {"rank": place}
+        told = private(before, after, plate, (was, place))
+        if told is not None:
+            yield plate, told
 
 
-def _untouched(before: State, after: State, plate: str) -> bool:
-    """Whether nothing that is this bidder's own can have changed; saves most of the work at others' offers."""
-    seat = after.seats.get(plate)
+def _quiet(before: State, after: State) -> bool:
+    """Whether nothing can have changed for a bidder whose seat is as it was, but his place."""
     return (
-        seat is not None
-        and before.seats.get(plate) is seat
-        and before.stage is after.stage
-        and before.stage is not Stage.ASKING
-        and before.special is after.special
-        and _rank(before, seat) == _rank(after, seat)
+        before.stage is after.stage and before.stage is not Stage.ASKING and before.special is after.special
     )
 
 
-def _own(state: State, plate: str) -> Plain:
+def _own(state: State, plate: str, rank: Place) -> Plain:
     seat = state.seats.get(plate)
     if seat is None:
         return dict.fromkeys(("rank", "next", "limit", "willing", "inside", "asked", "turn", "second"))
     return {
-        "rank": _rank(state, seat),
+        "rank": rank,
         "next": _own_next(state, seat),
         "limit": None if seat.limit is None else money_text(seat.limit),
         "willing": seat.willing,
@@ -153,32 +148,23 @@ def _own_next(state: State, seat: Seat) -> str | None:
     return f"{minor // 100}.{minor % 100:02d}" if minor > 0 else None
 
 
-def _rank(state: State, seat: Seat) -> Place:
-    """His place: exact (1 …), within the first three (1–3 or false), best or not, or nothing. Source: rules §4.2."""
-    shown = RankShown.EXACT if state.stage in OVER else state.terms.visible.rank
-    if shown is RankShown.NONE or seat.last is None or not state.standing:
-        return None
-    if shown is RankShown.BEST_OR_NOT:
-        return state.standing[0][3] == seat.plate
-    place = next((n for n, rung in enumerate(state.standing, 1) if rung[3] == seat.plate), None)
-    if shown is RankShown.TOP_THREE:
-        return place if place is not None and place <= 3 else False
-    return place
+def _rank(state: State | None, plate: str) -> Place:
+    return None if state is None else _places(state).get(plate)
 
 
-def _places(state: State) -> Callable[[Seat], Place]:
-    """``_rank`` of many seats of one state, the standing counted once."""
+def _places(state: State) -> dict[str, Place]:
+    """Everybody's place: exact (1 …), within the first three (1–3 or false), best or not, or nothing.
+
+    Source: rules §4.2.
+    """
     shown = RankShown.EXACT if state.stage in OVER else state.terms.visible.rank
-    if shown not in (RankShown.EXACT, RankShown.TOP_THREE):
-        return lambda seat: _rank(state, seat)
-    places = {rung[3]: place for place, rung in enumerate(state.standing, 1)}
+    if shown is RankShown.NONE or not state.standing:
+        return {}
+    places: dict[str, Place] = {rung[3]: place for place, rung in enumerate(state.standing, 1)}
     if shown is RankShown.EXACT:
-        return lambda seat: None if seat.last is None else places.get(seat.plate)
-
-    def among_three(seat: Seat) -> Place:
-        if seat.last is None or not places:
-            return None
-        place = places.get(seat.plate)
-        return place if place is not None and place <= 3 else False
-
-    return among_three
+        return places
+    offered = [plate for plate, seat in state.seats.items() if seat.last is not None]
+    if shown is RankShown.BEST_OR_NOT:
+        return {plate: plate == state.leader for plate in offered}
+    first = {rung[3] for rung in state.standing[:3]}
+    return {plate: places[plate] if plate in first else False for plate in offered}
