@@ -146,7 +146,7 @@ def statistics(camera: Camera) -> None:
 
 @picture
 def tender(camera: Camera) -> None:
-    path = f"/tenders/{camera.tenders('tendering')[1]}"
+    path = f"/tenders/{camera.tender('tendering', 'TM')}"
     _shoot(camera, "tender", path)
     _shoot(camera, "tender-mobile", path, size=NARROW)
 
@@ -174,7 +174,7 @@ def wizard(camera: Camera) -> None:
 def seal(camera: Camera) -> None:
     """Also the receipt, which needs a bid that is sealed and submitted."""
     page = camera.window("bidder")
-    page.goto(f"/tenders/{camera.tenders('tendering')[1]}/bid")
+    page.goto(f"/tenders/{camera.tender('tendering', 'TM')}/bid")
     page.wait_for_selector("html[data-seal-ready]")
     if page.locator("#make-key").is_visible():
         page.locator("[data-make-key]").click()
