@@ -10,37 +10,23 @@ from typing import Annotated
 from uuid import UUID
 
 from flask import Blueprint
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from bidding import queries_bonds as queries
 from bidding.actions import bonds, bonds_book, bonds_end
+from bidding.forms import PaymentArrived
 from kernel.errors import NotFound
-from kernel.web import Instant, YuanField, begin, me, platform, read
+from kernel.web import Form, begin, me, platform, read
 from kernel.web.openapi import Answer, Shown, endpoint
 from trading.queries import tender_by_code
 
 api_bonds = Blueprint("bonds_api", __name__, url_prefix="/api/v1")
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class AccountWanted(_Body):
+class AccountWanted(Form):
     """The account the bidder pays from and is paid back to; kept as a keyed hash."""
 
     payer_account: Annotated[str, Field(max_length=60)]
-
-
-class PaymentArrived(_Body):
-    """A payment as the bank's statement shows it. The same ``bank_ref`` again changes nothing."""
-
-    account: Annotated[str, Field(pattern=r"^\d{16}$")]
-    amount: YuanField
-    payer_name: Annotated[str, Field(max_length=200)]
-    payer_account: Annotated[str, Field(max_length=60)]
-    bank_ref: Annotated[str, Field(max_length=64)]
-    arrived_at: Instant
 
 
 class BondShown(Shown):

@@ -147,8 +147,8 @@ class FileGuarantee(Form):
     valid_until: date
 
 
-class Booking(Form):
-    """A payment as the bank's statement shows it."""
+class PaymentArrived(Form):
+    """A payment as the bank's statement shows it. The same ``bank_ref`` again changes nothing."""
 
     account: Annotated[str, Field(pattern=r"^\d{16}$")]
     amount: YuanField

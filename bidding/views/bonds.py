@@ -169,7 +169,7 @@ def _desk_page(refused: Refusal | None = None) -> Page:
 def bond_payment() -> Page:
     """Book a payment from the bank's statement."""
     try:
-        form = parse_form(forms.Booking)
+        form = parse_form(forms.PaymentArrived)
         with begin() as work:
             own = bonds_book.book_payment(work, bonds_book.Arrival(**dict(form)))
     except NotFound:
