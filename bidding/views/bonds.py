@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from bidding import bond_words as words
-from bidding import forms
+from bidding import forms, statement
 from bidding import queries_bonds as queries
 from bidding.actions import bonds, bonds_book, bonds_end
 from bidding.rules.bonds import bind_until, needs_own_account
@@ -149,7 +149,7 @@ def bonds_desk() -> Page:
     return _desk_page()
 
 
-def _desk_page(refused: Refusal | None = None) -> Page:
+def _desk_page(refused: Refusal | None = None, read_now: statement.Read | None = None) -> Page:
     now = platform().outside.clock.now()
     with read() as session:
         return _shown(
@@ -161,7 +161,21 @@ def _desk_page(refused: Refusal | None = None) -> Page:
             guarantees=queries.guarantees(session),
             payments=queries.payments_booked(session),
             ppm=_ppm(),
+            statement=statement,
+            read_now=read_now,
         )
+
+
+@views.post("/bonds/statement")
+@signed_in(Role.OPERATOR)
+def bond_statement() -> Page:
+    """Book the lines of a bank's statement; those that are left out are named on the page that answers."""
+    sent = request.files.get("file")
+    data = sent.stream.read(statement.BYTES_MAX + 1) if sent is not None else b""
+    try:
+        return _desk_page(None, statement.book(data, begin))
+    except (NotValid, TooLarge) as no:
+        return _desk_page(no)
 
 
 @views.post("/bonds/payments")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bidding.models_bond import BidBond
+from bidding.models_bond import BidBond, BondPayment
 from kernel.clock import SHANGHAI
 from kernel.rights import Role
 from tests.integration.bidding import lodging
@@ -81,6 +81,66 @@ def test_a_bidder_lodges_and_the_operator_books(deal: Deal, house: House) -> Non
     assert account in desk.get("/bonds").text
     assert "B1" in client.get(page).text
     assert "/bond" in client.get("/desk").text
+
+
+def statement(*lines: dict[str, str], columns: str = "", encoding: str = "utf-8") -> dict[str, Any]:
+    """A bank's statement as the desk reads it; the columns in another order than the form's."""
+    names = columns.split(",") if columns else [*reversed(booking_columns())]
+    rows = [",".join(names), *(",".join(f'"{line[name]}"' for name in names) for line in lines)]
+    data = "\r\n".join(rows).encode(encoding)
+    return {"file": (io.BytesIO(data), "statement.csv")}
+
+
+def booking_columns() -> tuple[str, ...]:
+    return ("account", "amount", "payer_name", "payer_account", "bank_ref", "arrived_at")
+
+
+def test_a_banks_statement_is_booked_line_by_line(deal: Deal, house: House) -> None:
+    bidder, other, operator = house.person(Role.BIDDER), house.person(Role.BIDDER), lodging.operator_of(house)
+    desk = house.client(operator)
+    mine, his = lodging.ask(deal, bidder), lodging.ask(deal, other, account="6222020200099999")
+    name = lodging.arrival(house, bidder, mine).payer_name
+    good = booking(house, mine.account or "", payer_name=name, bank_ref="S1")
+    foreign = booking(house, his.account or "", payer_name=name, bank_ref="S2")
+    unknown = booking(house, "1" * 16, bank_ref="S3")
+    free = booking(house, mine.account or "", amount="一百", bank_ref="S4")
+
+    page = desk.post(
+        "/bonds/statement?lang=en", data=statement(good, foreign, unknown, free, encoding="gb18030")
+    )
+    again = desk.post("/bonds/statement?lang=en", data=statement(good, foreign, unknown, free))
+
+    assert page.status_code == again.status_code == 200
+    assert "2 payments booked, 0 known before, 2 lines left out" in page.text
+    assert "1 of them do not come from the account the bidder named" in page.text
+    assert "No deposit account has this number." in page.text
+    assert "amount: " in page.text
+    assert "0 payments booked, 2 known before, 2 lines left out" in again.text
+    assert page.text.index('<th scope="row" class="sr-num">4<') < page.text.index(">5<")
+    with house.read() as session:
+        booked = session.scalars(sa.select(BondPayment).order_by(BondPayment.bank_ref)).all()
+        assert [(one.bank_ref, one.own) for one in booked] == [("S1", True), ("S2", False)]
+
+
+def test_a_statement_that_cannot_be_read_books_nothing(deal: Deal, house: House, monkeypatch: Any) -> None:
+    desk, mine = house.client(lodging.operator_of(house)), lodging.ask(deal, house.person(Role.BIDDER))
+    good = booking(house, mine.account or "")
+
+    columns = desk.post("/bonds/statement?lang=en", data=statement(good, columns="account,amount"))
+    nothing = desk.post("/bonds/statement?lang=en", data={})
+    narrow = desk.post(
+        "/bonds/statement?lang=en",
+        data={"file": (io.BytesIO((",".join(booking_columns()) + "\n1,2\n").encode()), "s.csv")},
+    )
+    monkeypatch.setattr("bidding.statement.LINES_MAX", 0)
+    long = desk.post("/bonds/statement?lang=en", data=statement(good))
+
+    assert [one.status_code for one in (columns, nothing, narrow, long)] == [422, 422, 200, 413]
+    assert "account, amount, payer_name" in columns.text
+    assert "2 where the heading has 6" in narrow.text
+    assert "read it in pieces" in long.text
+    with house.read() as session:
+        assert session.scalar(sa.select(sa.func.count(BondPayment.id))) == 0
 
 
 def test_a_guarantee_is_filed_asked_about_and_opened_by_few(deal: Deal, house: House) -> None:
