@@ -82,7 +82,7 @@ def book(data: bytes, begin: Callable[[], AbstractContextManager[Work]]) -> Read
                 own = bonds_book.book_payment(work, bonds_book.Arrival(**dict(form)))
                 fresh = bool(work.recorded)
         except Refusal as no:
-            found.wrong.append(WrongLine(line, "; ".join(_said(no))))
+            found.wrong.append(WrongLine(line, " ".join(_said(no))))
             continue
         found.booked += fresh
         found.again += not fresh
