@@ -170,19 +170,35 @@ class DueBond:
 
 def my_bonds(session: Session, org_id: UUID, now: datetime) -> list[DueBond]:
     """For a bidder's desk: tenders still open whose bond is begun and not sound, and bonds that are going back."""
-    rows = session.scalars(
-        sa.select(BidBond).where(BidBond.org_id == org_id).order_by(BidBond.made_at.desc())
+    read = (
+        session.execute(
+            sa.select(BidBond, BondOrder, Tender)
+            .join(Tender, Tender.id == BidBond.tender_id)
+            .outerjoin(BondOrder, BondOrder.bond_id == BidBond.id)
+            .where(
+                BidBond.org_id == org_id,
+                sa.or_(
+                    sa.and_(BondOrder.id.is_not(None), BondOrder.done_at.is_(None)),
+                    sa.and_(
+                        BondOrder.id.is_(None), Tender.bids_close_at > now, Tender.terminated_at.is_(None)
+                    ),
+                ),
+            )
+            .order_by(BidBond.made_at.desc())
+        )
+        .unique()
+        .all()
     )
+    rows: list[tuple[BidBond, BondOrder | None, Tender]] = [
+        (bond, order, tender) for bond, order, tender in read
+    ]
+    paid = payments_of(session, [bond.id for bond, order, _ in rows if order is None])
     found = []
-    for row in list(rows)[:50]:
-        tender = session.get_one(Tender, row.tender_id)
-        order = session.scalar(sa.select(BondOrder).where(BondOrder.bond_id == row.id))
-        if order is not None and order.done_at is None:
-            found.append(DueBond(tender, rules.Standing.SOUND, order))
-        elif order is None and now < tender.bids_close_at and tender.terminated_at is None:
-            standing = worth(tender, row, payments_of(session, [row.id]).get(row.id, ()), now).standing
-            if standing is not rules.Standing.SOUND:
-                found.append(DueBond(tender, standing, None))
+    for bond, order, tender in rows:
+        sound = rules.Standing.SOUND
+        standing = sound if order is not None else worth(tender, bond, paid.get(bond.id, ()), now).standing
+        if order is not None or standing is not sound:
+            found.append(DueBond(tender, standing, order))
     return found
 
 

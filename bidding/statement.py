@@ -8,8 +8,6 @@ Source: rules.md §1.5 (a sub-account per lot), §5.2 (B-01).
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -18,7 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from bidding.actions import bonds_book
 from bidding.forms import PaymentArrived
-from kernel.encodings import decoded
+from kernel.encodings import NotATable, table_of
 from kernel.errors import NotFound, NotValid, Refusal, TooLarge
 from kernel.i18n import gettext, refusal_text
 from kernel.web import parse_form
@@ -50,13 +48,16 @@ def lines_of(data: bytes) -> list[tuple[int, list[str]]]:
     """The numbered lines of a statement with their cells in the order of ``COLUMNS``; a line of another width as it is.
 
     Raises:
-        NotValid: ``statement_columns`` without a heading that names all columns and no other.
+        NotValid: ``statement_columns`` without a heading that names all columns and no other; ``statement_unreadable``.
         TooLarge: ``statement_too_large``.
     """
-    rows = list(csv.reader(io.StringIO(decoded(data)))) if len(data) <= BYTES_MAX else []
+    try:
+        rows = table_of(data) if len(data) <= BYTES_MAX else []
+    except NotATable:
+        raise NotValid("statement_unreadable", field="file") from None
     if len(data) > BYTES_MAX or len(rows) > LINES_MAX + 1:
         raise TooLarge("statement_too_large", field="file", bytes_max=BYTES_MAX, lines_max=LINES_MAX)
-    heading = [cell.strip().lower() for cell in rows[0]] if rows else []
+    heading = rows[0] if rows else []
     if sorted(heading) != sorted(COLUMNS):
         raise NotValid("statement_columns", field="file", columns=list(COLUMNS))
     places = [heading.index(name) for name in COLUMNS]

@@ -6,6 +6,8 @@ Source: GB 18030-2022 (every GBK and GB 2312 file is one).
 from __future__ import annotations
 
 import codecs
+import csv
+import io
 from pathlib import Path
 
 ENCODINGS = ("utf-8-sig", "gb18030")
@@ -15,6 +17,10 @@ CHUNK_BYTES = 1 << 20
 
 class Undecodable(ValueError):
     """The file is neither UTF-8 nor GB 18030."""
+
+
+class NotATable(ValueError):
+    """The text cannot be read as CSV."""
 
 
 def encoding_of(path: Path) -> str:
@@ -47,3 +53,16 @@ def decoded(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
     return data.decode("utf-8", "replace")
+
+
+def table_of(data: bytes) -> list[list[str]]:
+    """The rows of a CSV file given as bytes, heading first; the names of the heading stripped and in small letters.
+
+    Raises:
+        NotATable: a cell is longer than a reader takes, as behind a quotation mark that is never closed.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(decoded(data))))
+    except csv.Error as why:
+        raise NotATable(str(why)) from why
+    return [[cell.strip().lower() for cell in row] if at == 0 else row for at, row in enumerate(rows)]

@@ -7,15 +7,13 @@ Source: rules §5.2 (B-01 … B-03, P-01 … P-03, E-01 … E-03, D-01 … D-07:
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from bidding.rules.accounts import account
-from kernel.encodings import decoded
+from kernel.encodings import NotATable, table_of
 from kernel.i18n import marked
 from supervision.rules.signals import traces_values as clean
 
@@ -46,6 +44,7 @@ TIES = ("legal", "holds", "controls", "director", "address")
 PLACEMENT = ("tender", "lot", "uscc")
 
 PROBLEMS = {
+    "unreadable": marked("The file is not a table: a quotation mark is never closed, or a cell is too long."),
     "column_missing": marked("The column %(column)s is missing."),
     "column_unknown": marked("The column %(column)s is not known for this kind of file."),
     "too_long": marked("The file is longer than %(most)s lines; import it in pieces."),
@@ -91,9 +90,12 @@ def parse_traces(kind: str, data: bytes) -> Parsed:
     Args:
         kind: a key of ``COLUMNS``.
     """
-    rows = list(csv.reader(io.StringIO(decoded(data))))
+    try:
+        rows = table_of(data)
+    except NotATable:
+        return Parsed((), (WrongLine(1, "unreadable"),))
     required, optional = COLUMNS[kind]
-    heading = [cell.strip().lower() for cell in rows[0]] if rows else []
+    heading = rows[0] if rows else []
     wrong = [WrongLine(1, "column_missing", {"column": one}) for one in required if one not in heading]
     wrong += [
         WrongLine(1, "column_unknown", {"column": one})

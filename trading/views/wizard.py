@@ -79,6 +79,8 @@ def page_values(code: str, step: str) -> dict[str, Any]:
             values["panels"] = panels_at("wizard-terms", session, row, actor())
         if step == "dates":
             values |= date_values(row, plan_of(row, now), law)
+            most = law.get("bid_bond_share_max")
+            values["bond_percent"] = None if most is None else float(most.ratio * 100)
         if step == "review":
             page = queries.tender_page(session, row, now)
             values |= {"page": page, "blocked": [check for check in checks if check.light == "r"]}

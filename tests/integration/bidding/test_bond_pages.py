@@ -132,10 +132,14 @@ def test_a_statement_that_cannot_be_read_books_nothing(deal: Deal, house: House,
         "/bonds/statement?lang=en",
         data={"file": (io.BytesIO((",".join(booking_columns()) + "\n1,2\n").encode()), "s.csv")},
     )
+    endless = ",".join(booking_columns()) + '\n"' + "1" * 200_000
+    broken = desk.post("/bonds/statement?lang=en", data={"file": (io.BytesIO(endless.encode()), "s.csv")})
     monkeypatch.setattr("bidding.statement.LINES_MAX", 0)
     long = desk.post("/bonds/statement?lang=en", data=statement(good))
 
     assert [one.status_code for one in (columns, nothing, narrow, long)] == [422, 422, 200, 413]
+    assert broken.status_code == 422
+    assert "A quotation mark is never closed" in broken.text
     assert "account, amount, payer_name" in columns.text
     assert "2 where the heading has 6" in narrow.text
     assert "read it in pieces" in long.text

@@ -185,9 +185,12 @@ def test_insurance_payments_and_addresses_come_through_the_door(city: Any) -> No
         for kind, text in files.items():
             done = leads_traces.import_traces(work, kind, f"{kind}.csv", text.encode())
             wrong[kind] = [(bad.line, bad.code) for bad in done.wrong]
+        endless = 'uscc,kind,other\n"' + "1" * 200_000
+        broken = leads_traces.import_traces(work, "relation", "relation.csv", endless.encode())
 
     leads.build_leads(city.house.platform)
 
+    assert [(bad.line, bad.code) for bad in broken.wrong] == [(1, "unreadable")]
     assert wrong == {"insurance": [], "payment": [(3, "value_wrong")], "address": [(4, "nothing_to_compare")]}
     assert {row.code for row in the_lead(city).indicators} == {"P-03", "D-07"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kernel.encodings import CHUNK_BYTES, Undecodable, decoded, encoding_of
+from kernel.encodings import CHUNK_BYTES, NotATable, Undecodable, decoded, encoding_of, table_of
 
 TEXT = "标段,投标人,报价\n一,晨晖建设,100\n"
 
@@ -37,3 +37,10 @@ def test_what_is_in_no_known_encoding_is_said(tmp_path: Path, data: bytes) -> No
     with pytest.raises(Undecodable, match=r"odd\.csv is neither UTF-8 nor GB 18030 text"):
         encoding_of(path)
     assert "\ufffd" in decoded(data)
+
+
+def test_a_table_has_its_heading_in_small_letters_and_its_cells_as_they_are() -> None:
+    assert table_of(" Tender ,标段\n A,一\n".encode("gbk")) == [["tender", "标段"], [" A", "一"]]
+    assert table_of(b"") == []
+    with pytest.raises(NotATable):
+        table_of(b'tender\n"' + b"1" * 200_000)
