@@ -137,6 +137,11 @@ def plate_of(sale: Sale, person: Person) -> str:
     return seat.plate
 
 
+def names_plate(text: str, plate: str) -> bool:
+    """Whether these words name this plate: the number by itself, not three digits of an amount or of a time."""
+    return re.search(rf"(?<![\d.,:]){plate}(?![\d.,:]*\d)", text) is not None
+
+
 def offer(page: Page, step: int) -> str:
     """By keyboard alone: choose a step, review, confirm; hands back what was confirmed."""
     expect(page.locator("#steps button").nth(step - 1)).to_be_enabled()
