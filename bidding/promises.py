@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -74,14 +75,19 @@ def sealed_stays_sealed(session: Session, now: datetime) -> Iterable[Breach]:
     "Every acknowledged complete bid is in the close, or was withdrawn by its own key.", source="sealing §8.1"
 )
 def acknowledged_bids_are_in_the_close(session: Session, now: datetime) -> Iterable[Breach]:
-    for opening in session.scalars(sa.select(Opening)):
-        listed = {one["bid"] for one in opening.close_body["bids"]}
-        complete = session.scalars(
-            sa.select(Bid).where(Bid.tender_id == opening.tender_id, Bid.completed_at.is_not(None))
-        )
-        for bid in complete:
-            if bid.code not in listed and not _taken_back(session, bid):
-                yield Breach(bid.id, "missing from the close")
+    listed = _listed(session)
+    complete = sa.select(Bid.id, Bid.tender_id, Bid.code).where(
+        Bid.tender_id.in_(sa.select(Opening.tender_id)), Bid.completed_at.is_not(None)
+    )
+    for bid_id, tender_id, code in session.execute(complete):
+        if code not in listed[tender_id] and not _taken_back(session, session.get_one(Bid, bid_id)):
+            yield Breach(bid_id, "missing from the close")
+
+
+def _listed(session: Session) -> dict[UUID, set[str]]:
+    """The bids that each close lists."""
+    closes = session.execute(sa.select(Opening.tender_id, Opening.close_body))
+    return {tender_id: {one["bid"] for one in body["bids"]} for tender_id, body in closes}
 
 
 def _taken_back(session: Session, bid: Bid) -> bool:
@@ -129,22 +135,14 @@ def nothing_accepted_late(session: Session, now: datetime) -> Iterable[Breach]:
 
 @promise("Fewer bids than the law asks are never opened.", source="实施条例 第四十四条")
 def too_few_are_never_opened(session: Session, now: datetime) -> Iterable[Breach]:
-    for opening in session.scalars(sa.select(Opening)):
-        tender = session.get_one(Tender, opening.tender_id)
-        listed = {one["bid"] for one in opening.close_body["bids"]}
-        delivered = Counter(
-            lot_id
-            for code, lot_id in session.execute(
-                sa.select(Bid.code, Bid.lot_id).where(Bid.tender_id == tender.id)
-            )
-            if code in listed
-        )
-        opened = session.scalars(
-            sa.select(OpenedPart.lot_id).where(OpenedPart.tender_id == tender.id).distinct()
-        )
-        for lot_id in opened:
-            if delivered[lot_id] < int(tender.terms["min_bids"]):
-                yield Breach(session.get_one(Lot, lot_id).id, f"opened with {delivered[lot_id]} bids")
+    listed = _listed(session)
+    bids = session.execute(sa.select(Bid.tender_id, Bid.lot_id, Bid.code))
+    delivered = Counter(lot_id for tender_id, lot_id, code in bids if code in listed.get(tender_id, ()))
+    parts = sa.select(OpenedPart.lot_id).where(OpenedPart.tender_id.in_(sa.select(Opening.tender_id)))
+    opened = sa.select(Lot.id, Tender.terms).join(Tender, Tender.id == Lot.tender_id).where(Lot.id.in_(parts))
+    for lot_id, terms in session.execute(opened):
+        if delivered[lot_id] < int(terms["min_bids"]):
+            yield Breach(lot_id, f"opened with {delivered[lot_id]} bids")
 
 
 @promise(

@@ -15,14 +15,13 @@ from bidding.actions.closing import opening_of
 from bidding.models import Bid
 from evaluation.actions.panels import pool_root
 from evaluation.actions.pools import EXPERTS, draw_again, reserve_root
-from evaluation.actions.scoring import sheet_body
+from evaluation.actions.scoring import sheet_as_signed
 from evaluation.facts import SheetLocked
 from evaluation.models import Award, EvaluationReport, Panel, Panelist, ReviewVote, ScoreSheet
 from kernel import calendar as calendars
 from kernel.calendar import local_date
 from kernel.facts import plain
-from kernel.identity.models import Person
-from kernel.identity.signing import spki_of
+from kernel.identity.models import Person, PersonKey
 from kernel.ledger.models import FactRow
 from kernel.promises import Breach, promise
 from sealbid import jcs, recompute, signatures
@@ -148,13 +147,20 @@ def _award_breaches(session: Session, award: Award, lot: Lot, code: str) -> Iter
     source="政府采购货物和服务招标投标管理办法 第六十四条",
 )
 def locked_scores_stay(session: Session, now: datetime) -> Iterable[Breach]:
-    for sheet in session.scalars(sa.select(ScoreSheet).where(ScoreSheet.locked_at.is_not(None))):
-        body = sheet_body(session, sheet)
-        if not _signed(session, sheet, body):
+    keys = {row.kid: row.spki for row in session.execute(sa.select(PersonKey.kid, PersonKey.spki))}
+    locked = (
+        sa.select(ScoreSheet, Tender.code, Lot.number, Bid.code, Panelist.number, FactRow.private)
+        .join(Tender, Tender.id == ScoreSheet.tender_id)
+        .join(Lot, Lot.id == ScoreSheet.lot_id)
+        .join(Bid, Bid.id == ScoreSheet.bid_id)
+        .join(Panelist, Panelist.id == ScoreSheet.panelist_id)
+        .outerjoin(FactRow, FactRow.record_id == ScoreSheet.record_id)
+        .where(ScoreSheet.locked_at.is_not(None))
+    )
+    for sheet, tender, lot, bid, member, logged in session.execute(locked):
+        body = sheet_as_signed(tender=tender, lot=lot, bid=bid, member=member, scores=sheet.scores)
+        if not _signed(keys, sheet, body):
             yield Breach(sheet.id, "the signature is not over these scores")
-        logged = session.scalars(
-            sa.select(FactRow.private).where(FactRow.record_id == sheet.record_id)
-        ).one_or_none()
         if logged != _as_logged(sheet, body):
             yield Breach(sheet.id, "the log has other scores")
 
@@ -172,13 +178,11 @@ def _as_logged(sheet: ScoreSheet, body: dict[str, Any]) -> Any:
     return plain(fact.confidential())
 
 
-def _signed(session: Session, sheet: ScoreSheet, body: dict[str, Any]) -> bool:
+def _signed(keys: Mapping[str, bytes], sheet: ScoreSheet, body: dict[str, Any]) -> bool:
     """Plain signatures are checked to the end; of a passkey's, that it is over this very body."""
     try:
         parsed = signatures.SignatureObject.from_json(sheet.sig)
-        spki = spki_of(session, parsed.kid)
-        if spki is None:
-            return False
+        spki = keys[parsed.kid]
         if parsed.alg is signatures.Algorithm.WEBAUTHN:
             import base64
             import json

@@ -84,17 +84,20 @@ def save_sheet(
 
 def sheet_body(session: Session, sheet: ScoreSheet) -> dict[str, Any]:
     """What a member signs (type ``score-sheet``) when locking."""
-    bid = session.get_one(Bid, sheet.bid_id)
-    member = session.get_one(Panelist, sheet.panelist_id)
-    tender = session.get_one(Tender, sheet.tender_id)
-    return {
-        "v": 1,
-        "tender": tender.code,
-        "lot": str(session.get_one(Lot, sheet.lot_id).number),
-        "bid": bid.code,
-        "member": member.number,
-        "scores": sheet.scores,
-    }
+    return sheet_as_signed(
+        tender=session.get_one(Tender, sheet.tender_id).code,
+        lot=session.get_one(Lot, sheet.lot_id).number,
+        bid=session.get_one(Bid, sheet.bid_id).code,
+        member=session.get_one(Panelist, sheet.panelist_id).number,
+        scores=sheet.scores,
+    )
+
+
+def sheet_as_signed(
+    *, tender: str, lot: int, bid: str, member: int, scores: dict[str, Any]
+) -> dict[str, Any]:
+    """The signed document of a sheet, from the codes and numbers that it names."""
+    return {"v": 1, "tender": tender, "lot": str(lot), "bid": bid, "member": member, "scores": scores}
 
 
 def draft_total(sheet: ScoreSheet) -> Decimal:
