@@ -157,7 +157,7 @@ class Reading:
             ]
             mine = [amount for amount, who in offers if who == winner]
             theirs = [(amount, who) for amount, who in offers if who != winner]
-            if winner is None or not mine or not theirs or min(mine) <= 0:
+            if winner is None or not mine or not theirs or min(mine) == 0:
                 continue
             second = min(theirs, key=lambda offer: offer[0])
             if second[0] >= min(mine):

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from supervision.rules.signals.redflags_values import (
     Json,
@@ -32,13 +31,13 @@ from supervision.rules.signals.redflags_values import (
     submitted,
     text_at,
     valid_bids,
+    whole_days,
 )
 
 Results = dict[str, dict[str, dict[str, float]]]
 
 GROUPS = ("OCID", "Buyer", "ProcuringEntity", "Tenderer")
 INDICATORS = ("R003", "R018", "R024", "R025", "R028", "R030", "R035", "R036", "R038", "R048", "R058")
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class RedFlags:
     """Takes releases one after the other and says at the end what they show."""
 
     settings: Settings = field(default_factory=Settings)
-    currency: str = ""
+    currency: str | None = None
     results: Results = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
     rivals: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -92,7 +91,7 @@ class RedFlags:
     kinds: dict[str, tuple[list[int], set[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.currency = self.settings.currency
+        self.currency = self.settings.currency or None
 
     def add(self, release: Json) -> None:
         """Read one compiled release. One without a text ``ocid``, cancelled or excluded, changes nothing."""
@@ -101,11 +100,13 @@ class RedFlags:
             return
         if text_at(tender, "procurementMethodDetails") in self.settings.excluded:
             return
-        for name in self.settings.only:
+        if {"R024", "R058"} & set(
+            self.settings.only
+        ):  # first: what it looks at first names the main currency
+            self._second_lowest(release, tender, ocid)
+        for name in dict.fromkeys(self.settings.only):
             if (step := STEPS.get(name)) is not None:
                 step(self, release, tender, ocid)
-        if {"R024", "R058"} & set(self.settings.only):
-            self._second_lowest(release, tender, ocid)
 
     def finish(self) -> Results:
         """All flags: group → identifier → indicator → value; groups without flags are absent."""
@@ -129,7 +130,8 @@ class RedFlags:
         self.results.setdefault(group, {}).setdefault(key, {})[indicator] = float(value)
 
     def _main(self, currency: str) -> bool:
-        self.currency = self.currency or currency
+        if self.currency is None:
+            self.currency = currency
         return currency == self.currency
 
     def _prices_compare(self, tender: Json) -> bool:
@@ -139,7 +141,11 @@ class RedFlags:
         return details not in self.settings.no_price_comparison
 
     def _second_lowest(self, release: Json, tender: Json, ocid: str) -> None:
-        """How far the second-lowest valid bid lies above the winner's lowest."""
+        """How far the second-lowest valid bid lies above the winner's lowest, as a share of the latter.
+
+        Cardinal gives an infinite share of a price of 0, which JSON cannot say; here such a process is left out. A
+        winner who asks less than 0 is compared as the formula has it.
+        """
         winner = only_winner(release) if self._prices_compare(tender) else None
         if winner is None:
             return
@@ -152,10 +158,12 @@ class RedFlags:
                 own = amount if own is None else min(own, amount)
             elif other is None or amount < other[0]:
                 other = (amount, who)
-        if own is None or other is None or own <= 0 or other[0] < own:
+        if own is None or other is None or own == 0 or other[0] < own:
             return
-        self.ratios[ocid] = (other[0] - own) / own
-        self.rivals[ocid] = (winner, other[1])
+        ratio = (other[0] - own) / own
+        if math.isfinite(ratio):
+            self.ratios[ocid] = ratio
+            self.rivals[ocid] = (winner, other[1])
 
     def _close_prices(self) -> None:
         """R024: the distance is a low outlier."""
@@ -229,9 +237,10 @@ def _short_notice(run: RedFlags, _release: Json, tender: Json, ocid: str) -> Non
     start, end = instant(period.get("startDate")), instant(period.get("endDate"))
     if start is None or end is None:
         return
-    details = text_at(tender, "procurementMethodDetails") or ""
-    days = int((end - start) / DAY)
-    if days < settings.r003_by_details.get(details, settings.r003_days):
+    details, least = text_at(tender, "procurementMethodDetails"), settings.r003_days
+    if details is not None:
+        least = settings.r003_by_details.get(details, least)
+    if whole_days(start, end) < least:
         run.flag("OCID", ocid, "R003", 1.0)
 
 

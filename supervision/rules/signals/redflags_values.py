@@ -8,24 +8,34 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import date
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 Json = Mapping[str, Any]
 UNSUBMITTED = ("invited", "withdrawn")
 FINISHED_WITHOUT = ("cancelled", "unsuccessful")
 _INSTANT = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d+))?"
+    r"(?:[Zz]|([+\-\u2212])([01]\d|2[0-3]):([0-5]\d))",
+    re.ASCII,
 )
+_SECOND, _DAY, _CYCLE = 1_000_000_000, 86_400, 146_097
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The median-unbiased quantile (Hyndman–Fan type 8) of some values; NaN when there are none.
+    """The median-unbiased quantile (Hyndman–Fan type 8) of some values.
+
+    Args:
+        values: in any order.
+        share: from 0 to 1.
+
+    Returns:
+        The quantile; NaN when there are no values or the share is none.
 
     Source: detection §6.
     """
-    if not values:
+    if not values or not 0 <= share <= 1:
         return math.nan
     ordered = sorted(values)
     place = (len(ordered) + 1.0 / 3.0) * share + 1.0 / 3.0
@@ -42,7 +52,11 @@ def fused(a: float, b: float, c: float) -> float:
     """``a·b + c`` rounded once, as one processor instruction rounds it."""
     if not all(map(math.isfinite, (a, b, c))):
         return a * b + c
-    return float(Fraction(a) * Fraction(b) + Fraction(c))
+    exact = Fraction(a) * Fraction(b) + Fraction(c)
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
 
 
 def fences(values: Sequence[float]) -> tuple[float, float, float]:
@@ -52,21 +66,54 @@ def fences(values: Sequence[float]) -> tuple[float, float, float]:
     return first, fused(spread, -1.5, first), fused(spread, 1.5, third)
 
 
-def instant(value: object) -> datetime | None:
-    """An RFC 3339 instant, or None; fractions beyond microseconds are cut."""
+class Instant(NamedTuple):
+    """An instant in UTC.
+
+    Attributes:
+        day: days since the year 0.
+        second: seconds of that day, less than 86 400.
+        nano: nanoseconds of that second; from 1 000 000 000 on they lie in the leap second behind it.
+    """
+
+    day: int
+    second: int
+    nano: int
+
+
+def instant(value: object) -> Instant | None:
+    """An RFC 3339 instant, or None; fractions beyond nanoseconds are cut.
+
+    An offset is needed. Lower case ``t`` and ``z``, a space for the ``T``, the minus sign U+2212 and a 60th second
+    of any minute are read, as Cardinal reads them.
+    """
     found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         return None
     *parts, fraction, sign, hours, minutes = found.groups()
+    year, month, day, hour, minute, second = map(int, parts)
     try:
-        year, month, day, hour, minute, second = map(int, parts)
-        local = datetime(
-            year, month, day, hour, minute, min(second, 59), int((fraction or "0")[:6].ljust(6, "0")), UTC
-        )
-        shift = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-        return local + (shift if sign == "-" else -shift) + timedelta(seconds=int(second > 59))
-    except (ValueError, OverflowError):
+        ordinal = date(year or 400, month, day).toordinal() - (0 if year else _CYCLE)
+    except ValueError:
         return None
+    shift = (int(hours or 0) * 60 + int(minutes or 0)) * 60 * (-1 if sign == "+" else 1)
+    days, seconds = divmod(hour * 3600 + minute * 60 + min(second, 59) + shift, _DAY)
+    return Instant(
+        ordinal + days, seconds, int((fraction or "0")[:9].ljust(9, "0")) + _SECOND * (second == 60)
+    )
+
+
+def whole_days(start: Instant, end: Instant) -> int:
+    """Whole days of 86 400 seconds from one instant to another, cut towards nothing.
+
+    A 60th second of either is a second of its own between its 59th and the next minute.
+    """
+    nanos = ((end.day - start.day) * _DAY + end.second - start.second) * _SECOND + end.nano - start.nano
+    if end.second > start.second and start.nano >= _SECOND:
+        nanos += _SECOND
+    elif end.second < start.second and end.nano >= _SECOND:
+        nanos -= _SECOND
+    days = abs(nanos) // (_DAY * _SECOND)
+    return days if nanos > 0 else -days
 
 
 def object_at(holder: Json, key: str) -> Json:
