@@ -6,9 +6,13 @@ Source: detection §6.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+OF_A_RELEASE = frozenset({"tender", "bids", "awards"})
+"""What a release alone has at its top; with one of these, other words beside it make it no package and no record."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def releases_of(text: Iterable[str], *, whole: bool = False) -> Iterator[dict[st
         if not (isinstance(document, BadLine) and "\n" in joined.strip()):
             yield from [document] if isinstance(document, BadLine) else _inside(document, 1)
             return
-        text = joined.splitlines()
+        text = joined.split("\n")
     for number, line in enumerate(text, start=1):
         if number == 1:
             line = line.removeprefix("\ufeff")
@@ -47,9 +51,21 @@ def _no_constant(word: str) -> object:
     raise ValueError(f"{word} is not JSON")
 
 
+def _whole(digits: str) -> int | float:
+    """An integer; one beyond every double is only known to be too large."""
+    return int(digits) if len(digits) < 400 else math.inf
+
+
 def _parsed(text: str, line: int) -> Any:
+    """A line's value; half characters, in bytes or as escapes, make it a bad line as in other readers of JSON."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        text.encode()
+        document = json.loads(text, parse_constant=_no_constant, parse_int=_whole)
+        if "\\u" in text:
+            json.dumps(document, ensure_ascii=False).encode()
+        return document
+    except UnicodeEncodeError:
+        return BadLine(line, "not JSON: bytes or escapes that are no text in UTF-8")
     except (ValueError, RecursionError) as problem:
         return BadLine(line, f"not JSON: {problem}")
 
@@ -60,12 +76,14 @@ def _inside(document: Any, line: int) -> Iterator[dict[str, Any] | BadLine]:
             yield from _inside(one, line)
     elif not isinstance(document, dict):
         yield BadLine(line, "neither a release nor a package")
+    elif isinstance(document.get("ocid"), str) and not document.keys().isdisjoint(OF_A_RELEASE):
+        yield document
     elif isinstance(document.get("records"), list):
         for record in document["records"]:
             yield _compiled(record, line)
     elif isinstance(document.get("compiledRelease"), dict):
         yield document["compiledRelease"]
-    elif isinstance(document.get("releases"), list) and "tender" not in document:
+    elif isinstance(document.get("releases"), list):
         if isinstance(document.get("ocid"), str):
             yield _compiled(document, line)
         else:
