@@ -138,7 +138,9 @@ def _views(
         interest = None
         if order is not None:
             interest = (
-                order.interest if order.done_at else interest_now(session, order, row, tender, now, ppm)
+                order.interest
+                if order.done_at
+                else interest_now(order, row, tender, paid.get(row.id, ()), now, ppm)
             )
         receipts = tuple(_receipt(one, leaves.get(one.record_id)) for one in paid.get(row.id, ()))
         lodged = worth(tender, row, paid.get(row.id, ()), now)
@@ -212,44 +214,63 @@ def bond_orders(
 
     No line names a bidder who paid to an auction; who paid a bid bond stands there, because the money goes back to him.
     """
-    query = sa.select(BondOrder).limit(size)
+    query = (
+        sa.select(BondOrder, BidBond, AuctionSeat.bond_account, Lot)
+        .outerjoin(BidBond, BidBond.id == BondOrder.bond_id)
+        .outerjoin(AuctionSeat, AuctionSeat.id == BondOrder.seat_id)
+        .outerjoin(Auction, Auction.id == AuctionSeat.auction_id)
+        .join(Lot, Lot.id == sa.func.coalesce(BidBond.lot_id, Auction.lot_id))
+        .limit(size)
+    )
     if done:
         query = query.where(BondOrder.done_at.is_not(None)).order_by(BondOrder.done_at.desc(), BondOrder.id)
     else:
         query = query.where(BondOrder.done_at.is_(None)).order_by(BondOrder.due_at, BondOrder.id)
-    return [_line(session, order, now, ppm) for order in session.scalars(query)]
+    rows = session.execute(query).unique().all()
+    paid = payments_of(session, [bond.id for _, bond, _, _ in rows if bond is not None])
+    return [
+        _auction_line(order, account, lot)
+        if bond is None
+        else _bond_line(order, bond, lot, paid.get(bond.id, ()), now, ppm)
+        for order, bond, account, lot in rows
+    ]
 
 
-def _line(session: Session, order: BondOrder, now: datetime, ppm: int) -> OrderLine:
-    if order.bond_id is None:
-        seat = session.get_one(AuctionSeat, order.seat_id)
-        auction = session.get_one(Auction, seat.auction_id)
-        lot = session.get_one(Lot, auction.lot_id)
-        where, form, payer, interest = seat.bond_account, BondForm.TRANSFER.value, "", None
-    else:
-        bond = session.get_one(BidBond, order.bond_id)
-        lot = session.get_one(Lot, bond.lot_id)
-        form = bond.form.value
-        where = bond.account or f"{bond.issuer} {bond.guarantee_no}"
-        paid = payments_of(session, [bond.id]).get(bond.id, [])
-        payer = f"{paid[-1].payer_name} {paid[-1].payer_shown}" if paid else ""
-        interest = (
-            order.interest if order.done_at else interest_now(session, order, bond, lot.tender, now, ppm)
-        )
+def _auction_line(order: BondOrder, account: str, lot: Lot) -> OrderLine:
+    return _line(order, lot, form=BondForm.TRANSFER, where=account, payer="", interest=None)
+
+
+def _bond_line(
+    order: BondOrder, bond: BidBond, lot: Lot, paid: Sequence[BondPayment], now: datetime, ppm: int
+) -> OrderLine:
+    done = order.done_at is not None
+    return _line(
+        order,
+        lot,
+        form=bond.form,
+        where=bond.account or f"{bond.issuer} {bond.guarantee_no}",
+        payer=f"{paid[-1].payer_name} {paid[-1].payer_shown}" if paid else "",
+        interest=order.interest if done else interest_now(order, bond, lot.tender, paid, now, ppm),
+    )
+
+
+def _line(
+    order: BondOrder, lot: Lot, *, form: BondForm, where: str, payer: str, interest: Money | None
+) -> OrderLine:
     return OrderLine(
-        order.id,
-        lot.tender.code,
-        lot.number,
-        order.bond_id is None,
-        form,
-        where,
-        order.kind.value,
-        order.amount,
-        interest,
-        order.reason,
-        order.due_at,
-        order.done_at,
-        payer,
+        id=order.id,
+        tender=lot.tender.code,
+        lot=lot.number,
+        auction=order.bond_id is None,
+        form=form.value,
+        where=where,
+        kind=order.kind.value,
+        amount=order.amount,
+        interest=interest,
+        reason=order.reason,
+        due_at=order.due_at,
+        done_at=order.done_at,
+        payer=payer,
     )
 
 

@@ -19,7 +19,7 @@ from bidding import auction_facts, bond_facts
 from bidding.actions.bonds import asks_bond, payments_of, tell_bidder
 from bidding.models import Bid
 from bidding.models_auction import Auction
-from bidding.models_bond import BidBond, BondForm, BondOrder, BondOrderKind
+from bidding.models_bond import BidBond, BondForm, BondOrder, BondOrderKind, BondPayment
 from bidding.rights import BOND_CONFIRM, BOND_KEEP
 from bidding.rules import bonds
 from bidding.rules.bonds import Kept, Why
@@ -381,9 +381,9 @@ def done_bond(work: Work, order_id: UUID) -> BondOrder:
         return order
     bond = work.lock(BidBond, order.bond_id)
     tender = work.session.get_one(Tender, bond.tender_id)
-    order.interest = interest_now(
-        work.session, order, bond, tender, work.now, work.platform.settings.bond_interest_ppm
-    )
+    paid = payments_of(work.session, [bond.id]).get(bond.id, [])
+    ppm = work.platform.settings.bond_interest_ppm
+    order.interest = interest_now(order, bond, tender, paid, work.now, ppm)
     order.done_at = work.now
     work.record(
         bond_facts.BidBondOrderDone(
@@ -403,12 +403,13 @@ def done_bond(work: Work, order_id: UUID) -> BondOrder:
 
 
 def interest_now(
-    session: Session, order: BondOrder, bond: BidBond, tender: Tender, now: datetime, ppm: int
+    order: BondOrder, bond: BidBond, tender: Tender, paid: Iterable[BondPayment], now: datetime, ppm: int
 ) -> Money | None:
     """The interest that goes back with an order if it is carried out at ``now``; None where the law asks none.
 
     Args:
-        ppm: the yearly rate of demand deposits, in millionths (``Settings.bond_interest_ppm``).
+        paid: every payment on the bond. ppm: the yearly rate of demand deposits, in millionths
+            (``Settings.bond_interest_ppm``).
 
     Source: 实施条例 第五十七条 (银行同期存款利息; EX-19).
     """
@@ -421,6 +422,6 @@ def interest_now(
             days=bonds.days_held(calendars.local_date(one.arrived_at), calendars.local_date(now)),
             yearly_rate=Fraction(ppm, PPM),
         )
-        for one in payments_of(session, [bond.id]).get(bond.id, [])
+        for one in paid
     ]
     return Money(sum(one.minor for one in earned))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bidding import queries_bonds
 from bidding.models_bond import BidBond, BondPayment
 from kernel.clock import SHANGHAI
 from kernel.rights import Role
@@ -219,6 +220,30 @@ def test_an_order_is_carried_out_at_the_desk(deal: Deal, house: House) -> None:
     assert lodging.orders(house)[0].done_at == house.clock.now()
     assert house.client(bidder).post(f"/bonds/orders/{order.id}/done").status_code == 403
     assert "500,000.00" in house.client(bidder).get(f"/tenders/{deal.code}/bond").text
+
+
+def test_the_desk_asks_no_more_for_many_orders_than_for_one(deal: Deal, house: House) -> None:
+    bidders = [house.person(Role.BIDDER) for _ in range(4)]
+    for bidder in bidders[:-1]:
+        lodging.pay(deal, bidder)
+    lodging.file(deal, bidders[-1])
+    deal.close()
+    asked: list[str] = []
+    counts: list[tuple[int, int]] = []
+
+    def note(_c: object, _k: object, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+
+    sa.event.listen(house.platform.database.reader, "before_cursor_execute", note)
+    for size in (1, 4):
+        asked.clear()
+        with house.read() as session:
+            lines = queries_bonds.bond_orders(session, house.clock.now(), 2000, size=size)
+            assert {one.lot for one in lines} == {1}
+        counts.append((len(lines), len(asked)))
+    sa.event.remove(house.platform.database.reader, "before_cursor_execute", note)
+
+    assert counts == [(1, counts[0][1]), (4, counts[0][1])]
 
 
 def test_machines_ask_book_and_carry_out(deal: Deal, house: House) -> None:
