@@ -23,9 +23,10 @@ from bidding.rights import runs_tender
 from bidding.rules import bonds as rules
 from bidding.rules.bonds import Kept
 from kernel.errors import NotFound
-from kernel.identity.models import Organization
+from kernel.identity.queries import organizations
 from kernel.ledger import book
 from kernel.money import Money
+from kernel.party import PartyName
 from kernel.rights import Actor, Role
 from trading.models import Lot, Tender
 from trading.rules.lifecycle import Stage
@@ -368,7 +369,7 @@ class HeldBond:
     """A bond as the buyer sees it once the bids are open; ``grounds``: the listed ones that may fit, often none."""
 
     view: BondView
-    bidder: str
+    bidder: PartyName
     lot: int
     grounds: tuple[Kept, ...] = ()
 
@@ -384,18 +385,12 @@ def held_here(session: Session, tender: Tender, now: datetime, ppm: int) -> list
     rows = session.scalars(
         sa.select(BidBond).where(BidBond.tender_id == tender.id).order_by(BidBond.lot_id, BidBond.made_at)
     ).all()
-    names = dict(
-        session.execute(
-            sa.select(Organization.id, Organization.name).where(
-                Organization.id.in_([one.org_id for one in rows])
-            )
-        ).all()
-    )
+    orgs = organizations(session, [one.org_id for one in rows])
     numbers = {lot.id: lot.number for lot in tender.lots}
     found = [
         HeldBond(
             view,
-            names[view.row.org_id],
+            orgs[view.row.org_id].party,
             numbers[view.row.lot_id],
             grounds_to_keep(session, view.row) if view.order is None and view.lodged.amount.minor else (),
         )

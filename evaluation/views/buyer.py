@@ -14,6 +14,7 @@ from evaluation.forms import AwardForm, Certain, Enlarging, Representative, pass
 from evaluation.views.doors import Page, views
 from kernel.errors import NotFound, NotNow, Refusal
 from kernel.i18n import gettext
+from kernel.identity.queries import english_names
 from kernel.money import Money
 from kernel.rights import Role
 from kernel.web import begin, form_refused, me, parse_form, platform, read, signed_in
@@ -37,11 +38,14 @@ def _values(code: str) -> dict[str, Any]:
     with read() as session:
         tender = queries.run_tender(session, code, me())
         law = law_of(tender, now)
+        lots = desks.lot_desks(session, tender)
+        reports = [desk.report.body for desk in lots if desk.report is not None]
         return {
             "tender": tender,
             "panel": desks.panel_state(session, tender),
             "colleagues": desks.colleagues(session, tender),
-            "lots": desks.lot_desks(session, tender),
+            "lots": lots,
+            "english": english_names(session, [one["bidder"] for body in reports for one in body["bids"]]),
             "law": law,
             "procurement": law.regime == "GP",
             "publicity": law.get("candidate_publicity_days_min") or law.get("result_notice_period_days"),

@@ -203,6 +203,9 @@ def test_after_the_opening_the_buyer_keeps_a_bond_or_is_refused(deal: Deal, hous
     assert client.get(page).status_code == 404
     deal.release(1, 2, 3)
     assert client.get(page).text.count("500,000.00") == 3
+    name = house.actor(sealed[0].bidder).org_name
+    assert name.en in client.get(f"{page}?lang=en").text
+    assert str(name) in client.get(f"{page}?lang=zh-CN").text
     assert house.client(house.person(Role.BUYER)).get(page).status_code == 404
     keep = f"{page}/{bonds[0].id}/keep"
     assert client.post(keep, data={"kept": "revoked", "reason": "x"}).status_code == 422

@@ -62,6 +62,22 @@ def test_candidates_and_the_report_name_bidders_in_english_while_their_records_d
     assert {bid["bidder"] for bid in results["lots"][0]["candidates"]} <= bidders
 
 
+def test_the_buyer_chooses_among_english_names_and_confirms_the_registered_one(scene: Make) -> None:
+    one = scene(stage="published")
+    candidates = [bid["bidder"] for bid in one.report().body["candidates"]]
+    buyer, desk = one.client(one.deal.buyer), f"/desk/tenders/{one.code}/evaluation"
+
+    english, chinese = look(buyer, desk, "en"), look(buyer, desk, "zh-CN")
+    for name in candidates:
+        assert names.english(name) in english
+        assert name not in english
+        assert name in chinese
+        assert names.english(name) not in chinese
+    award = look(buyer, f"{desk}/lots/1/award", "en")
+    assert f"Award this lot to {names.english(candidates[0])} ({candidates[0]})?" in award
+    assert f"Award this lot to {candidates[0]}" not in award
+
+
 def test_english_names_of_records_are_looked_up_once_and_only_for_english_pages(scene: Make) -> None:
     one = scene(stage="published", lots=2)
     public = one.client()
