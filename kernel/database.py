@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -121,6 +122,7 @@ class Database:
 
     def __init__(self, url: str, *, durable: bool = True, pool_size: int = 10) -> None:
         self.url = url
+        self._own: WeakSet[OwnWriter] = WeakSet()
         self.is_sqlite = url.startswith("sqlite")
         self._durable = durable
         if self.is_sqlite:
@@ -159,31 +161,64 @@ class Database:
     def session(self, *, write: bool) -> Session:
         return self.writing() if write else self.reading()
 
-    @contextmanager
-    def writing_soon(self, seconds: float) -> Iterator[sa.Connection]:
-        """A transaction for somebody who must not wait for other writers longer than this; commits at the end.
-
-        Raises:
-            sa.exc.OperationalError: another writer was still at work (SQLite, where all wait for one another).
-        """
-        with self.writer.connect() as connection:
-            if not self.is_sqlite:
-                with connection.begin():
-                    yield connection
-                return
-            raw = connection.connection.dbapi_connection
-            assert raw is not None
-            raw.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
-            try:
-                with connection.begin():
-                    yield connection
-            finally:
-                raw.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    def own_writer(self, seconds: float) -> OwnWriter:
+        """A connection of somebody's own for many short transactions. Args: as ``OwnWriter``."""
+        own = OwnWriter(self, seconds)
+        self._own.add(own)
+        return own
 
     def dispose(self) -> None:
+        for own in list(self._own):
+            own.close()
         self.writer.dispose()
         if self.reader is not self.writer:
             self.reader.dispose()
+
+
+class OwnWriter:
+    """A connection its owner keeps for many short transactions, one after the other: what passes through a pool every
+    time, and asks every time whether the server is still there, costs more than a line of a journal.
+
+    Args:
+        seconds: how long to wait for other writers (SQLite, where all wait for one another).
+    """
+
+    def __init__(self, database: Database, seconds: float) -> None:
+        self._database, self._seconds = database, seconds
+        self._kept: sa.Connection | None = None
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """A transaction; commits at the end. After an error the next one has a fresh connection; a SQLite file stays open.
+
+        Raises:
+            sa.exc.OperationalError: another writer was still at work, or the database is not there.
+        """
+        if self._kept is None:
+            self._kept = self._connected()
+        try:
+            with self._kept.begin():
+                yield self._kept
+        except BaseException:
+            if not self._database.is_sqlite or self._kept.in_transaction():
+                self.close()
+            raise
+
+    def _connected(self) -> sa.Connection:
+        found = self._database.writer.connect()
+        found.detach()  # from the pool: it is closed when its owner is done with it
+        if self._database.is_sqlite:
+            raw = found.connection.dbapi_connection
+            assert raw is not None
+            raw.execute(f"PRAGMA busy_timeout={int(self._seconds * 1000)}")
+        return found
+
+    def close(self) -> None:
+        """Give the connection back; the next transaction opens another."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            with suppress(sa.exc.SQLAlchemyError):
+                kept.close()
 
 
 def _hold(session: Session, row: object) -> None:

@@ -140,6 +140,7 @@ class HallCore:
         self._fault, self._following, self._together = fault, following, together
         self._entropy = platform.outside.entropy
         self._signer = Signer(platform.platform_key)
+        self._writer = platform.database.own_writer(WRITE_WAIT_SECONDS)
         self._rooms: dict[UUID, Room] = {}
         self._queue: queue.SimpleQueue[_Message | None] = queue.SimpleQueue()
         self._urgent: list[tuple[UUID, str, datetime]] = []
@@ -253,6 +254,7 @@ class HallCore:
             self._thread = None
         for auction_id in self.owned():
             self.drop(auction_id)
+        self._writer.close()
         self._aside.shutdown(wait=True)
 
     def _run(self) -> None:
@@ -442,7 +444,7 @@ class HallCore:
             if beat:
                 self._alive_at = now
             return 0
-        with self.platform.database.writing_soon(WRITE_WAIT_SECONDS) as connection:
+        with self._writer.begin() as connection:
             if moves:
                 journal.append(connection, moves, lines)
             if owned:
@@ -459,7 +461,7 @@ class HallCore:
         """Write that we are there, and nothing else."""
         owned = [room for room in tuple(self._rooms.values()) if not room.head.over]
         if owned:
-            with self.platform.database.writing_soon(WRITE_WAIT_SECONDS) as connection:
+            with self._writer.begin() as connection:
                 self._say_alive(connection, owned, now)
 
     def _say_alive(
