@@ -92,7 +92,7 @@ def allowed(terms: Terms, seat: Seat, opening: bool, amount: Decimal) -> bool:
         return amount <= own - least
     if turns.criterion is TurnCriterion.QUALITY:
         return double(amount) <= double(own) - double(least)
-    return amount <= _given_back(terms, seat.plate, own, opening) - least
+    return amount <= published(_given_back(terms, seat.plate, own, opening) - least)
 
 
 def _given_back(terms: Terms, plate: str, own: Decimal, opening: bool) -> Decimal:

@@ -143,6 +143,63 @@ def test_an_offer_outside_every_turn(judge: Any) -> None:
     )[1][0]["verdicts"] == ["rejected: Stage not for bidding"]
 
 
+def feature(code: str, *weights: float) -> dict[str, Any]:
+    return {"code": code, "enum": [{"value": one} for one in weights]}
+
+
+def weighing(weighted: Any) -> dict[str, Any]:
+    return {"minimalStep": {"amount": 5}, "bids": [{**bid("a", 100, 1), "weightedValue": weighted}]}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb18030"])
+def test_whatever_an_editor_saves_is_read(judge: Any, tmp_path: Path, encoding: str, capsys: Any) -> None:
+    file = tmp_path / "cases.json"
+    file.write_bytes(json.dumps([case(id="一号")], ensure_ascii=False).encode(encoding))
+    assert cli.main(["auction", "judge", str(file)]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == "一号"
+
+
+def test_half_a_character_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "cases.json"
+    file.write_bytes("[7]".encode("utf-16")[:-1])
+    assert cli.main(["auction", "judge", str(file)]) == 2
+    assert "not text in utf-16" in capsys.readouterr().err
+
+
+def test_the_form_of_a_file_does_not_matter(judge: Any) -> None:
+    plain = case()
+    plain["tender"]["minimalStep"]["amount"] = "5"
+    plain["tender"]["bids"][0]["value"]["amount"] = "100.00"
+    plain["events"][4] = {**plain["events"][4], "stage": "1", "amount": "80.0", "extra": [1]}
+    turned = {name: plain[name] for name in sorted(plain, reverse=True)}
+    code, lines, _ = judge({"note": "kept aside", "cases": [turned, case(intended_winner=None)]})  # type: ignore[arg-type]
+    assert (code, [line["agrees"] for line in lines]) == (0, [True, True])
+
+
+def test_a_bid_that_does_not_take_part_is_left_out_and_named(judge: Any) -> None:
+    plain = case()
+    plain["tender"]["bids"].append({**bid("c", 50, 3), "status": "withdrawn"})
+    code, lines, _ = judge([plain])
+    assert (code, lines[0]["left_out"], lines[0]["winner"]) == (0, ["c"], "a")
+
+
+def test_an_offer_finer_than_money_is_no_low_value(judge: Any) -> None:
+    plain = {name: case()[name] for name in ("kind", "tender")}
+    plain["events"] = [{"stage": 1, "from_bidder": "a", "amount": 80.005}]
+    assert judge([plain])[1][0]["verdicts"] == ["rejected: More than two decimals"]
+
+
+def test_parameters_of_no_feature_do_not_count(judge: Any) -> None:
+    chosen = [{"code": "f", "value": 0.2}, {"code": "g", "value": 0.9}]
+    bids = [{**bid("a", 100, 1), "parameters": chosen}, bid("b", 79, 2)]
+    tender = {"minimalStep": {"amount": 5}, "bids": bids, "features": [feature("f", 0, 0.2)]}
+    _, lines, _ = judge([{"kind": "meat", "tender": tender}])
+    assert (lines[0]["winner"], lines[0]["ranking_worst_to_best"][0]["bidder"]) == (
+        "b",
+        "a",
+    )  # 100 / 1.25 = 80
+
+
 def without(path: str) -> dict[str, Any]:
     plain = json.loads(json.dumps(case()))
     *steps, last = path.split(".")
@@ -157,37 +214,80 @@ def without(path: str) -> dict[str, Any]:
     ("text", "told"),
     [
         ("", "no case in it"),
-        ([case(kind="mixed")], "field weightedValue"),
-        ([case(tender={"minimalStep": {"amount": 5}, "bids": [bid("a", 0, 1)]})], "auction_amount"),
+        ([case(kind="mixed")], "field tender.bids.0.weightedValue: must be given"),
+        (
+            [case(tender={"minimalStep": {"amount": 5}, "bids": [bid("a", 0, 1)]})],
+            "field tender.bids.0.value.amount: more than 0",
+        ),
         (
             [case(tender={"minimalStep": {"amount": 5}, "bids": [bid("a", 1, 1), bid("a", 1, 1)]})],
-            "auction_plate_twice",
+            "field tender.bids.1.id: given twice",
         ),
-        ([case(final_worst_to_best=[{"bidder": "a", "amount": "x"}])], "field amount"),
+        (
+            [case(final_worst_to_best=[{"bidder": "a", "amount": "x"}])],
+            "field final_worst_to_best.0.amount: a number",
+        ),
         ("{not json", "line 1"),
         (json.dumps(case()) + "\n{", "line 2"),
         ([7], "case 0"),
         ([case(kind="raffle")], "field kind"),
-        ([case(), without("tender.minimalStep.amount")], "case 1 (own-1), field minimalStep.amount"),
+        ([case(), without("tender.minimalStep.amount")], "case 1 (own-1), field tender.minimalStep.amount"),
         ([without("tender.bids")], "field tender.bids"),
         ([case(tender={"minimalStep": {"amount": 5}, "bids": []})], "field tender.bids"),
-        ([without("tender.bids.0.date")], "field date"),
-        ([without("tender.bids.1.value.amount")], "field value.amount"),
-        ([without("tender.bids.1.id")], "field id"),
-        ([without("events.0.amount")], "field amount"),
-        ([without("events.0.stage")], "field stage"),
-        ([case(events=[said(99, "a", "a", 1, "accepted")])], "field events.stage"),
-        ([case(events=list(reversed(case()["events"])))], "field events"),
-        ([case(events=[{**said(1, "a", "a", 1, ""), "amount": "x"}])], "field amount"),
+        ([without("tender.bids.0.date")], "field tender.bids.0.date"),
+        ([without("tender.bids.1.value.amount")], "field tender.bids.1.value.amount"),
+        ([without("tender.bids.1.id")], "field tender.bids.1.id"),
+        ([without("events.0.amount")], "field events.0.amount"),
+        ([without("events.0.stage")], "field events.0.stage"),
+        ([case(events=[said(99, "a", "a", 1, "accepted")])], "field events.0.stage"),
+        (
+            [case(events=list(reversed(case()["events"])))],
+            "field events.1.stage: stages must not go backwards",
+        ),
+        ([case(events=[{**said(1, "a", "a", 1, ""), "amount": "x"}])], "field events.0.amount"),
         ([case(kind="meat")], "field tender.features"),
         (
-            [case(kind="meat", tender={**case()["tender"], "features": [{"enum": []}]})],
-            "field tender.features.enum",
+            [case(kind="meat", tender={**case()["tender"], "features": [{"code": "f", "enum": []}]})],
+            "field tender.features.0.enum",
         ),
         (
-            [case(kind="meat", tender={**case()["tender"], "features": [{"enum": [{"value": 1}]}]})],
-            "less than 1",
+            [case(kind="meat", tender={**case()["tender"], "features": [feature("f", 0, 1)]})],
+            "field tender.features: weights must add up to less than 1",
         ),
+        (
+            [case(kind="meat", tender={**case()["tender"], "features": [feature("f", -0.1)]})],
+            "field tender.features.0.enum.0.value: not negative",
+        ),
+        (
+            [case(kind="meat", tender={**case()["tender"], "features": [feature("f", 0), feature("f", 0)]})],
+            "field tender.features.1.code: given twice",
+        ),
+        ([case(kind=["default"])], "field kind: one of default, meat, mixed"),
+        ([case(events=7)], "field events: a list is needed"),
+        ([case(events=[7])], "field events.0: an object is needed"),
+        ([without("events.0.from_bidder")], "field events.0.from_bidder: must be given"),
+        ([case(events=[{**said(1, "a", "a", 1, ""), "stage": True}])], "field events.0.stage: a number"),
+        ([case(tender={**case()["tender"], "bids": None})], "field tender.bids: must be given"),
+        ([case(tender={**case()["tender"], "bids": 7})], "field tender.bids: a list is needed"),
+        (
+            [case(tender={**case()["tender"], "bids": [bid("a", 1e40, 1)]})],
+            "field tender.bids.0.value.amount",
+        ),
+        ([case(tender={**case()["tender"], "bids": [bid("a", 9.005, 1)]})], "at most two decimals"),
+        (
+            [case(tender={**case()["tender"], "bids": [{**bid("a", 1, 1), "date": "9999-12-31T23:59:59Z"}]})],
+            "field tender.bids.0.date: an instant from 1900 to 2999",
+        ),
+        (
+            [case(tender={**case()["tender"], "bids": [{**bid("a", 1, 1), "status": "withdrawn"}]})],
+            "field tender.bids: at least one bid that takes part",
+        ),
+        ([case(kind="mixed", tender=weighing([]))], "field tender.bids.0.weightedValue: an object"),
+        ([case(kind="mixed", tender=weighing({"denominator": 0}))], "weightedValue.denominator: more than 0"),
+        ([case(final_worst_to_best=[{"amount": 1}])], "field final_worst_to_best.0.bidder: must be given"),
+        ([case(final_worst_to_best=7)], "field final_worst_to_best: a list"),
+        ([case(turn_order_per_round=[{}])], "field turn_order_per_round.0: a list"),
+        ("[" * 100_000, "nested too deeply"),
     ],
 )
 def test_what_cannot_be_read_names_case_and_field(judge: Any, text: str | list[Any], told: str) -> None:

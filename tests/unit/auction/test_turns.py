@@ -119,6 +119,18 @@ def test_measured_against_published_doubles_only_the_very_step_can_differ() -> N
         assert turn(bid(state, "A", "17767.16")).pending == yuan("17767.16")
 
 
+def test_the_bound_itself_is_a_published_double() -> None:
+    """735.64 comes back as 735.6399999999999; less 3.33 the nearest double is that of 732.31 again."""
+    qualities = (Quality("A", "3", "33.3"),)
+    turns = Turns(TurnCriterion.MIXED, TurnCriterion.PRICE, doubles=True, qualities=qualities)
+    state = begin(
+        terms(Format.TURN_BASED, turns=turns, start=yuan(1000), step=Step(amount=yuan("3.33"))), ("A",)
+    )
+    state = tick(apply(offer(state, "A", "735.64", 1), ev.Begin(), later(100)))
+    assert turn(bid(state, "A", "732.31")).pending == yuan("732.31")
+    refused(lambda: bid(state, "A", "732.32"), "auction_step")
+
+
 def test_a_published_number_is_the_shortest_decimal_of_its_double() -> None:
     assert published(Decimal("0.1") + Decimal("0.2")) == Decimal("0.3")
     assert published(Decimal(1) / Decimal(3)) == Decimal("0.3333333333333333")
