@@ -1,7 +1,7 @@
 """Reads the cases of turn-based auctions that ``sunroad auction judge`` replays; what is wrong is named by its place.
 
-A file is a JSON array of cases, one case, an object with a list ``cases``, or one case a line, in any encoding that
-JSON or a spreadsheet of a Chinese office has. Keys that are not asked for are passed over; a number may stand as text.
+A file is a JSON array of cases, one case, an object with a list ``cases``, or one case a line, in any encoding in
+which an office saves text. Keys that are not asked for are passed over; a number may stand as text.
 
 Source: peers §1.1; docs/formats/auction-terms.md §6.
 """
@@ -168,22 +168,13 @@ class Spot:
 
 def read_cases(data: bytes) -> list[Case]:
     """The cases of a file. Raises Unreadable."""
-    plain = _plain(decoded(data) if json.detect_encoding(data) == "utf-8" else _wide(data))
+    plain = _plain(decoded(data))
     if isinstance(plain, dict) and "kind" not in plain and isinstance(plain.get("cases"), list):
         plain = plain["cases"]
     cases = plain if isinstance(plain, list) else [plain]
     if not cases:
         raise Unreadable("no case in it")
     return [_case(n, one) for n, one in enumerate(cases)]
-
-
-def _wide(data: bytes) -> str:
-    """Text in UTF-16 or UTF-32, as some editors save it."""
-    name = json.detect_encoding(data)
-    try:
-        return data.decode(name)
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"not text in {name}: {error.reason}") from error
 
 
 def _plain(text: str) -> object:

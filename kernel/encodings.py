@@ -1,4 +1,4 @@
-"""Which encoding a text file of a Chinese office has: UTF-8, or what its spreadsheet saves by default.
+"""Which encoding a text file of a Chinese office has: UTF-8, or what its spreadsheet saves by default or as Unicode text.
 
 Source: GB 18030-2022 (every GBK and GB 2312 file is one).
 """
@@ -12,6 +12,8 @@ from pathlib import Path
 
 ENCODINGS = ("utf-8-sig", "gb18030")
 """Tried in this order: text in GB 18030 is hardly ever valid UTF-8, the reverse is common."""
+WIDE = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+"""Marks at the beginning of what a spreadsheet calls Unicode text; no text in the other encodings begins so."""
 CHUNK_BYTES = 1 << 20
 
 
@@ -31,7 +33,9 @@ def encoding_of(path: Path) -> str:
         OSError: as opening it.
     """
     trouble: UnicodeDecodeError | None = None
-    for name in ENCODINGS:
+    with path.open("rb") as file:
+        begins = file.read(2)
+    for name in (*(wide for mark, wide in WIDE if begins == mark), *ENCODINGS):
         decoder = codecs.getincrementaldecoder(name)()
         try:
             with path.open("rb") as file:
@@ -47,7 +51,7 @@ def encoding_of(path: Path) -> str:
 
 def decoded(data: bytes) -> str:
     """A text given as bytes; what is in no known encoding keeps a mark for every byte that is not UTF-8."""
-    for name in ENCODINGS:
+    for name in (*(wide for mark, wide in WIDE if data.startswith(mark)), *ENCODINGS):
         try:
             return data.decode(name)
         except UnicodeDecodeError:

@@ -159,13 +159,6 @@ def test_whatever_an_editor_saves_is_read(judge: Any, tmp_path: Path, encoding: 
     assert json.loads(capsys.readouterr().out)["id"] == "一号"
 
 
-def test_half_a_character_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "cases.json"
-    file.write_bytes("[7]".encode("utf-16")[:-1])
-    assert cli.main(["auction", "judge", str(file)]) == 2
-    assert "not text in utf-16" in capsys.readouterr().err
-
-
 def test_the_form_of_a_file_does_not_matter(judge: Any) -> None:
     plain = case()
     plain["tender"]["minimalStep"]["amount"] = "5"

@@ -12,7 +12,8 @@ TEXT = "标段,投标人,报价\n一,晨晖建设,100\n"
 
 
 @pytest.mark.parametrize(
-    ("stored", "found"), [("utf-8", "utf-8-sig"), ("utf-8-sig", "utf-8-sig"), ("gbk", "gb18030")]
+    ("stored", "found"),
+    [("utf-8", "utf-8-sig"), ("utf-8-sig", "utf-8-sig"), ("gbk", "gb18030"), ("utf-16", "utf-16")],
 )
 def test_a_file_is_opened_in_its_own_encoding(tmp_path: Path, stored: str, found: str) -> None:
     path = tmp_path / "bids.csv"
