@@ -56,7 +56,8 @@ def _loop(prange):  # type: ignore[no-untyped-def]
                         b[j] = b[j - 1]
                         j -= 1
                     b[j] = x
-                mean, low, high = total / k, b[0], b[k - 1]
+                low, high = b[0], b[k - 1]
+                mean = min(max(total / k, low), high)  # rounding may not make equal bids deviate
                 gap = b[1] - low
                 s2 = s3 = s4 = 0.0
                 for i in range(k):
@@ -69,7 +70,7 @@ def _loop(prange):  # type: ignore[no-untyped-def]
                 out[1, t] = (high - low) / low
                 out[2, t] = gap / low
                 if k > 2:
-                    losers = (total - low) / (k - 1)
+                    losers = min(max((total - low) / (k - 1), b[1]), high)
                     e2 = 0.0
                     for i in range(1, k):
                         e = b[i] - losers

@@ -165,7 +165,7 @@ def of_sorted(b: Floats) -> Floats:
     n, m = b.shape
     found = np.empty((len(ALL), m))
     low, high = b[0], b[-1]
-    mean = b.sum(axis=0) / n
+    mean = _mean(b)
     d = b - mean
     d2 = d * d
     m2 = d2.sum(axis=0)
@@ -180,12 +180,17 @@ def of_sorted(b: Floats) -> Floats:
     return found
 
 
+def _mean(b: Floats) -> Floats:
+    """Mean of ascending bids; rounding may not carry it out of their range, so equal bids deviate by nothing."""
+    return np.asarray(np.clip(b.sum(axis=0) / len(b), b[0], b[-1]))
+
+
 def _relative_distance(b: Floats, gap: Floats) -> Floats:
     losers = b[1:]
     n = len(losers)
     if n < 2:
         return np.full(b.shape[1], np.nan)
-    e = losers - losers.sum(axis=0) / n
+    e = losers - _mean(losers)
     e *= e
     return np.asarray(gap / np.sqrt(e.sum(axis=0) / (n - 1)))
 

@@ -83,6 +83,15 @@ def test_few_and_equal_bids_have_what_can_be_said_and_nothing_else() -> None:
     assert of_one(90.0, 100.0, 100.0)[Screen.RD] == np.inf
 
 
+@pytest.mark.parametrize("n", [3, 6, 12, 70])
+@pytest.mark.parametrize("price", [33.33, 281370.9414914538, 1e9 / 7])
+def test_equal_bids_do_not_deviate_however_they_round(n: int, price: float) -> None:
+    same = of_one(*[price] * n)
+    assert same[Screen.CV] == same[Screen.SKEW] == same[Screen.KURT] == 0.0
+    assert np.isnan(same[Screen.RD])
+    assert of_one(price * 0.9, *[price] * (n - 1))[Screen.RD] == np.inf
+
+
 def test_tight_bids_keep_their_digits() -> None:
     wide = of_one(1.0, 1.5, 2.0, 2.25)
     tight = of_one(*(1e9 + np.array([1.0, 1.5, 2.0, 2.25])))
