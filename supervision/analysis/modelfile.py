@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -26,6 +27,17 @@ from supervision.analysis.training import Ensemble, Memory, Model
 from supervision.rules.signals.company import Before
 
 FORMAT = "sunroad screen model 1"
+BROKEN = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    OSError,
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+)
+"""What reading a damaged file raises, one way or another."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +138,9 @@ def load(path: Path) -> tuple[Model, Carried]:
     Raises:
         ValueError: the file is no model of this format.
     """
+    if not zipfile.is_zipfile(path):
+        path.stat()  # the error of a file that is not there says so itself
+        raise ValueError(f"{path.name} is no model, or only a part of one")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays: dict[str, NDArray[Any]] = {key: file[key] for key in file.files}
@@ -134,8 +149,13 @@ def load(path: Path) -> tuple[Model, Carried]:
             raise ValueError(f"{path.name} has the format {shape['format']!r}")
         made = {}
         for name, one in shape["ensembles"].items():
-            members = tuple(trees.from_arrays(arrays, f"{name}.{i}") for i in range(int(one["members"])))
-            made[name] = Ensemble(tuple(one["names"]), members, float(one["slope"]), float(one["intercept"]))
+            names = tuple(one["names"])
+            if isinstance(one["names"], str) or not all(isinstance(text, str) for text in names):
+                raise ValueError("the names of its columns are broken")
+            members = tuple(
+                trees.from_arrays(arrays, f"{name}.{i}", len(names)) for i in range(int(one["members"]))
+            )
+            made[name] = Ensemble(names, members, float(one["slope"]), float(one["intercept"]))
         memory = Memory(
             arrays["memory.place"],
             arrays["memory.values"],
@@ -143,9 +163,41 @@ def load(path: Path) -> tuple[Model, Carried]:
             arrays["memory.bids"],
         )
         firms = Carried(*(arrays[f"firms.{key}"] for key in Carried.__dataclass_fields__))
+        _require_whole(memory, firms, shape)
         return Model(made["beyond"], made.get("within"), memory, str(shape["uses"]), shape["card"]), firms
-    except (KeyError, ValueError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path.name} is no model: {error}") from error
+    except (*BROKEN, zipfile.BadZipFile, zlib.error) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{path.name} is no model: {what}") from error
+
+
+def _require_whole(memory: Memory, firms: Carried, shape: Mapping[str, Any]) -> None:
+    """Counts that do not fit together, or a card without what is asked of it, are refused. Raises ValueError."""
+    known, met = len(firms.firm), len(firms.joint)
+    one_each = (firms.bids, firms.wins, firms.cases, firms.cleared)
+    sound = (
+        firms.firm.dtype.kind == "U"
+        and all(of.shape == (known,) and of.dtype.kind in "iuf" for of in one_each)
+        and firms.pair.shape == (met, 2)
+        and firms.pair.dtype.kind in "iu"
+        and firms.joint.shape == (met,)
+        and firms.joint.dtype.kind in "iu"
+        and (not met or int(firms.joint.min()) >= 0)
+        and (not met or (int(firms.pair.min()) >= 0 and int(firms.pair.max()) < known))
+    )
+    if not sound:
+        raise ValueError("its counts of firms are broken")
+    places = len(memory.place)
+    numbers = (memory.place, memory.values, memory.bids)
+    if any(of.dtype.kind not in "iuf" or len(of) != places for of in numbers) or len(memory.key) != places:
+        raise ValueError("what it remembers of tenders is broken")
+    card = shape["card"]
+    if not isinstance(card, dict) or not isinstance(card.get("data"), dict):
+        raise ValueError("it has no card")
+    for key in ("moments", "keys"):
+        if not isinstance(card["data"].get(key), str):
+            raise ValueError(f"its card does not say {key}")
+    if not isinstance(card.get("why"), str) or shape["uses"] not in ("model", "label-free"):
+        raise ValueError("it does not say which score is in use and why")
 
 
 def _cell(figure: Mapping[str, float]) -> str:

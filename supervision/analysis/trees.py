@@ -64,13 +64,21 @@ class Trees:
         return {f"{name}.{key}": np.asarray(value) for key, value in vars(self).items()}
 
 
-def from_arrays(arrays: dict[str, NDArray[np.generic]], name: str) -> Trees:
+def from_arrays(arrays: dict[str, NDArray[np.generic]], name: str, columns: int) -> Trees:
     """Read what ``arrays`` wrote.
 
+    Args:
+        columns: number of columns the trees may ask for.
+
     Raises:
-        ValueError: positions that lead nowhere.
+        ValueError: positions that lead nowhere, columns that are not there, or values that are none.
     """
     one = {key: arrays[f"{name}.{key}"] for key in Trees.__dataclass_fields__}
+    if any(of.dtype.kind not in "biuf" for of in one.values()):
+        raise ValueError("the trees of the model are broken")
+    whole = [one[key] for key in ("feature", "left", "right", "root")]
+    if any(of.dtype.kind not in "iu" or of.ndim != 1 for of in whole):
+        raise ValueError("the trees of the model are broken")
     made = Trees(
         one["feature"].astype(np.int32),
         one["threshold"].astype(np.float64),
@@ -83,6 +91,11 @@ def from_arrays(arrays: dict[str, NDArray[np.generic]], name: str) -> Trees:
         bool(one["share"]),
     )
     nodes = len(made.feature)
+    nodewise = (made.threshold, made.left, made.right, made.value, made.missing_left)
+    if any(of.shape != (nodes,) for of in nodewise) or not np.isfinite(made.value).all():
+        raise ValueError("the trees of the model are broken")
+    if (made.feature >= columns).any() or not np.isfinite(made.base):
+        raise ValueError("the trees of the model are broken")
     inner = made.feature >= 0
     here = np.flatnonzero(inner)
     after = np.minimum(made.left[inner], made.right[inner])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import pickle
+import random
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,7 +111,93 @@ def test_files_that_are_no_model_are_refused(model: training.Model, tmp_path: Pa
     arrays = model.beyond.trees[0].arrays("x")
     arrays["x.left"] = np.asarray(arrays["x.left"]) * 0 - 1
     with pytest.raises(ValueError, match="broken"):
-        trees.from_arrays(arrays, "x")
+        trees.from_arrays(arrays, "x", len(model.beyond.names))
+
+
+@pytest.fixture(scope="module")
+def stored(model: training.Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The arrays of a model on disk."""
+    history, y = market(2)
+    seen = look(history, rng=default_rng(1), permutations=0)
+    path = tmp_path_factory.mktemp("model") / "m.npz"
+    modelfile.save(path, model, modelfile.carried(seen, history.firms, y))
+    with np.load(path, allow_pickle=False) as file:
+        return {key: file[key] for key in file.files}
+
+
+def reworded(stored: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    shape = json.loads(stored["text"].tobytes())
+    change(shape)
+    return {"text": np.frombuffer(json.dumps(shape).encode(), dtype=np.uint8)}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda of: {"beyond.0.threshold": of["beyond.0.threshold"][:5]},
+        lambda of: {"beyond.0.feature": of["beyond.0.feature"] * 0 + 10_000},
+        lambda of: {"beyond.0.feature": np.zeros((3, 3), np.int32)},
+        lambda of: {"beyond.0.value": of["beyond.0.value"] * np.nan},
+        lambda of: {"beyond.0.left": of["beyond.0.left"] * 1.0},
+        lambda of: {"firms.cases": np.zeros(3)},
+        lambda of: {"firms.pair": np.array([[0, 10_000]]), "firms.joint": np.array([1])},
+        lambda of: {"memory.key": of["memory.key"][:1], "memory.place": np.zeros(2)},
+        lambda of: {"text": np.frombuffer(b"[1]", dtype=np.uint8)},
+        lambda of: reworded(of, lambda shape: shape.update(format="sunroad screen model 2")),
+        lambda of: reworded(of, lambda shape: shape.update(uses="magic")),
+        lambda of: reworded(of, lambda shape: shape.update(card={})),
+        lambda of: reworded(of, lambda shape: shape["card"].update(data={})),
+        lambda of: reworded(of, lambda shape: shape["ensembles"]["beyond"].update(names="n")),
+        lambda of: reworded(of, lambda shape: shape["ensembles"].update(beyond={"members": 10**9})),
+    ],
+)
+def test_a_model_that_does_not_hold_together_is_refused(
+    stored: dict[str, Any], broken: Callable[[dict[str, Any]], dict[str, Any]], tmp_path: Path
+) -> None:
+    path = tmp_path / "m.npz"
+    np.savez(path, **{**stored, **broken(stored)})
+    with pytest.raises(ValueError, match=r"m\.npz is no model"):
+        modelfile.load(path)
+
+
+class Trap:
+    """What would leave a file behind if a pickle of it were ever opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def test_no_code_of_a_model_file_is_run(tmp_path: Path) -> None:
+    sprung = tmp_path / "sprung"
+    trap = np.array([Trap(sprung)], dtype=object)
+    (tmp_path / "plain.npz").write_bytes(pickle.dumps(Trap(sprung)))
+    np.savez(tmp_path / "inside.npz", text=trap)
+    np.save(tmp_path / "one.npy", trap)
+    for name in ("plain.npz", "inside.npz", "one.npy"):
+        with pytest.raises(ValueError, match="is no model"):
+            modelfile.load(tmp_path / name)
+    assert not sprung.exists()
+    pickle.loads((tmp_path / "plain.npz").read_bytes())  # the trap itself works
+    assert sprung.exists()
+
+
+def test_a_damaged_model_is_refused_at_every_length(stored: dict[str, Any], tmp_path: Path) -> None:
+    whole, path = tmp_path / "whole.npz", tmp_path / "m.npz"
+    np.savez_compressed(whole, **stored)
+    data = whole.read_bytes()
+    for length in (0, 1, 100, len(data) // 2, len(data) - 1):
+        path.write_bytes(data[:length])
+        with pytest.raises(ValueError, match="is no model"):
+            modelfile.load(path)
+    dice = random.Random(1)
+    for _ in range(10):
+        at = dice.randrange(len(data) // 2)
+        path.write_bytes(data[:at] + bytes(200) + data[at + 200 :])
+        with pytest.raises(ValueError, match="is no model"):
+            modelfile.load(path)
 
 
 @pytest.mark.parametrize("fit", [trees.fit_extra, trees.fit_boosted])
