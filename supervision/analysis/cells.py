@@ -10,24 +10,40 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, overload
+from unicodedata import normalize
 
 import numpy as np
 
+from kernel.tables import Mark, plain_number
 from supervision.analysis.shapes import Floats
 
 MONEY = re.compile(
-    r"^(?P<before>[A-Za-z]{3}|[¥￥$€£₩₹])?\s*(?P<number>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(?P<after>[A-Za-z]{3}|元|円|[¥￥$€£₩₹])?$"
+    r"(?P<before>[A-Za-z]{3}|[¥￥$€£₩₹])?\s*(?P<number>[-+]?[\d.][\d.,'’\s]*(?:[eE][-+]?\d+)?)\s*(?P<after>[A-Za-z]{3}|元|円|[¥￥$€£₩₹])?"
 )
+DAY = re.compile(
+    r"(?P<y>\d{4})(?:(?P<between>[-/.])(?P<m>\d{1,2})(?P=between)(?P<d>\d{1,2})|年(?P<zm>\d{1,2})月(?P<zd>\d{1,2})日)"
+    r"(?:[T ]\s*\d{1,2}:\d.*)?"
+)
+"""Year first; as a spreadsheet writes it, without zeros in front, or in Chinese."""
+GERMAN_DAY = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
+"""Points between them: nobody writes the month first so."""
+# fmt: off
 YES, NO = (
-    frozenset(["1", "1.0", "true", "yes", "y", "t", "collusive", "rigged"]),
-    frozenset(["0", "0.0", "false", "no", "n", "f", "competitive", "clean"]),
+    frozenset(["1", "1.0", "true", "yes", "y", "t", "collusive", "collusion", "rigged", "cartel", "是", "串标", "围标"]),
+    frozenset([
+        "0", "0.0", "false", "no", "n", "f", "competitive", "clean", "honest", "non-collusive", "noncollusive",
+        "not collusive", "否", "正常",
+    ]),
 )
+# fmt: on
 MISSING = frozenset(["", "na", "nan", "null", "none", "n/a", "."])
 NUMBER_IN_KEY = re.compile(r"^(\D*)(\d+)(\D*)$")
 
 
 def day(text: str) -> date:
-    """ISO (with or without a time), YYYYMMDD, a year (its 1 July is not known: 1 January stands for it), unix seconds.
+    """ISO or year first with /, . or 年月日 (with or without a time), DD.MM.YYYY, YYYYMMDD, unix seconds, or a year.
+
+    Of a year no day is known: 1 January stands for it.
 
     Raises:
         ValueError: none of them.
@@ -38,26 +54,30 @@ def day(text: str) -> date:
         return datetime.strptime(text, "%Y%m%d").replace(tzinfo=UTC).date()
     if re.fullmatch(r"-?\d{7,11}(?:\.\d+)?", text):
         return datetime.fromtimestamp(float(text), UTC).date()
-    return datetime.fromisoformat(text.replace("/", "-")).date()
+    if (found := DAY.fullmatch(text)) is not None:
+        return date(int(found["y"]), int(found["m"] or found["zm"]), int(found["d"] or found["zd"]))
+    if (found := GERMAN_DAY.fullmatch(text)) is not None:
+        return date(int(found[3]), int(found[2]), int(found[1]))
+    return datetime.fromisoformat(text).date()
 
 
-def amount(text: str) -> tuple[float, str]:
+def amount(text: str, mark: Mark = Mark.UNKNOWN) -> tuple[float, str]:
     """A number, with the currency written beside it or an empty text.
 
+    Args:
+        mark: how the decimals of the file are marked.
+
     Raises:
-        ValueError: not a finite number. Thousands separators are refused, because a comma may be a decimal point.
+        TwoReadings: it could be meant in two ways, as 1,234 where nothing tells what the comma is.
+        ValueError: not a finite number.
     """
-    try:
-        value = float(text)
-        mark = ""
-    except ValueError:
-        found = MONEY.match(text)
-        if found is None:
-            raise
-        value, mark = float(found["number"]), (found["before"] or found["after"] or "").upper()
+    found = MONEY.fullmatch(text if text.isascii() else normalize("NFKC", text))
+    if found is None:
+        raise ValueError(text)
+    value = float(plain_number(found["number"], mark))
     if not np.isfinite(value):
         raise ValueError(text)
-    return value, mark
+    return value, (found["before"] or found["after"] or "").upper()
 
 
 def as_numbers(column: array[int] | array[float]) -> Any:
@@ -66,12 +86,15 @@ def as_numbers(column: array[int] | array[float]) -> Any:
 
 
 def cleaned(column: Sequence[str]) -> list[str]:
-    """Cells without blanks around them; words for nothing become empty. Equal texts are looked at once."""
-    clean: dict[str, str] = {}
-    for raw in set(column):
-        text = raw.strip()
-        clean[raw] = "" if text.lower() in MISSING else text
-    return [clean[raw] for raw in column]
+    """Cells as ``clean`` makes them. Equal texts are looked at once."""
+    made = {raw: clean(raw) for raw in set(column)}
+    return [made[raw] for raw in column]
+
+
+def clean(text: str) -> str:
+    """A cell without blanks around it and with single ones inside; words for nothing become empty."""
+    text = " ".join(text.split())
+    return "" if text.lower() in MISSING else text
 
 
 def numbers_of(keys: Sequence[str]) -> tuple[Floats | None, str]:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,8 @@ from kernel.batch import give_back_memory
 from supervision.analysis import files, modelfile, report, training, validation
 from supervision.analysis.engine import Extra, Look, head, look, moments
 from supervision.analysis.features import duplicates
-from supervision.analysis.files import Bids, Unreadable
+from supervision.analysis.files import Bids
+from supervision.analysis.headings import COLUMNS, Unreadable
 from supervision.analysis.outputs import fired, page, shares, write_pairs, write_problems, write_scores
 from supervision.analysis.shapes import Floats, Ints
 from supervision.rules.signals.screens import ALL
@@ -40,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NEW=OLD",
-        help=f"our column NEW stands in the file under OLD; ours are {', '.join(files.COLUMNS)}",
+        help=f"our column NEW stands in the file under OLD; ours are {', '.join(COLUMNS)}",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="write scores.csv, pairs.csv and report.html there"
@@ -90,11 +93,13 @@ class Bar:
 
 def run(args: argparse.Namespace) -> int:
     """Screen a file, or learn from one. 0 done; 1 a file cannot be used; 2 the words of the command are off."""
-    mapping = {}
+    mapping: dict[str, str] = {}
     for one in args.map:
         new, equals, old = one.partition("=")
-        if not equals or new not in files.COLUMNS:
-            return _off(f"--map {one}: write NEW=OLD with NEW one of {', '.join(files.COLUMNS)}")
+        if not equals or new not in COLUMNS:
+            return _off(f"--map {one}: write NEW=OLD with NEW one of {', '.join(COLUMNS)}")
+        if new in mapping:
+            return _off(f"--map {one}: {new} is mapped already, to {mapping[new]}")
         mapping[new] = old
     if args.file is None and args.train is None:
         return _off("name a file to screen, or one to learn from with --train")
@@ -106,14 +111,20 @@ def run(args: argparse.Namespace) -> int:
     give_back_memory()
     said: dict[str, Any] = {}
     try:
+        for folder in (args.out, args.model.absolute().parent if args.train is not None else None):
+            if folder is not None:
+                _require_writable(folder)
         if args.train is not None:
             said["training"] = _learn(args, mapping, bar)
         if args.file is not None:
             said |= _screen(args, mapping, bar)
-    except (Unreadable, ValueError) as error:
+    except (OSError, ValueError) as error:
         sys.stderr.write(f"sunroad screen: {error}\n")
         return FOUND_WRONG
-    out = json.dumps(said, ensure_ascii=False, indent=1, default=float) if args.json else _told(said)
+    if args.json:
+        out = json.dumps(_plain(said), ensure_ascii=False, indent=1, allow_nan=False)
+    else:
+        out = _told(said)
     sys.stdout.write(out + "\n")
     return DONE
 
@@ -121,6 +132,25 @@ def run(args: argparse.Namespace) -> int:
 def _off(text: str) -> int:
     sys.stderr.write(f"sunroad screen: {text}\n")
     return WORDS_OFF
+
+
+def _require_writable(folder: Path) -> None:
+    """Long work whose end could not be written is not begun. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):
+        pass
+
+
+def _plain(said: Any) -> Any:
+    """What JSON can hold: no number beside the finite ones, which other readers refuse; ``null`` where undefined."""
+    if isinstance(said, dict):
+        return {str(key): _plain(one) for key, one in said.items()}
+    if isinstance(said, list | tuple):
+        return [_plain(one) for one in said]
+    if isinstance(said, str | int | None):
+        return said
+    number = float(said)
+    return number if math.isfinite(number) else "inf" if number > 0 else None
 
 
 def _places(bids: Bids) -> tuple[Floats | None, Ints | None]:
@@ -173,7 +203,7 @@ def _screen(args: argparse.Namespace, mapping: dict[str, str], bar: Bar) -> dict
     extra = Extra(bids.region, None, before, bids.place)
     seen = look(bids.history, rng=rng, extra=extra, permutations=args.permutations, tell=bar)
     scores, used, probability = seen.score.total, "label-free", None
-    notes = []
+    notes = [bids.layout.told] if bids.layout.told else []
     if model is not None:
         place, at = _places(bids)
         if at is None and place is not None:
@@ -195,8 +225,11 @@ def _screen(args: argparse.Namespace, mapping: dict[str, str], bar: Bar) -> dict
     said = _summary(args, bids, seen, scores, used, notes)
     if (figures := _figures(bids, seen, scores, used, rng)) is not None:
         said["figures"] = figures
+    elif not np.isnan(bids.label).all():
+        notes.append(
+            "labels: nothing can be measured, both confirmed and cleared tenders with two bids or more are needed"
+        )
     if args.out is not None:
-        args.out.mkdir(parents=True, exist_ok=True)
         write_problems(args.out / "problems.csv", bids)
         write_scores(args.out / "scores.csv", bids, seen, scores, probability, args.alpha)
         said["files"] = ["problems.csv", "scores.csv"]

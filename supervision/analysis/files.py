@@ -16,29 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from kernel.encodings import Undecodable, encoding_of
-from supervision.analysis.cells import MISSING, NO, YES, Keys, amount, as_numbers, cleaned, day, numbers_of
+from kernel.tables import Layout, Mark, Record, TwoReadings, layout_of, records
+from supervision.analysis.cells import NO, YES, Keys, amount, as_numbers, clean, cleaned, day, numbers_of
+from supervision.analysis.headings import COLUMNS, Unreadable, columns_of
 from supervision.analysis.shapes import Bools, Floats, History, Ints
 
-COLUMNS = (
-    "tender",
-    "bid",
-    "bidder",
-    "date",
-    "estimate",
-    "category",
-    "market",
-    "region",
-    "label",
-    "currency",
-    "won",
-)
-NEEDED = ("tender", "bid")
 BLOCK_LINES = 20_000
 NO_DAY = -(2**31)
-
-
-class Unreadable(ValueError):
-    """The file as a whole cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +42,12 @@ class Problems:
     found: list[Problem] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def told(self) -> str:
+        """All of them in a few words, to be put behind a sentence; empty when there are none."""
+        parts = [f"{number} × {what}" for what, number in self.counts.items()]
+        return f": {', '.join(parts)}; first line {self.found[0].line}: {self.found[0].text}" if parts else ""
+
     def add(self, line: int, what: str, text: str) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1
         if self.counts[what] <= self.keep:
@@ -72,6 +62,7 @@ class Bids:
         history: tenders in the order in which they first appear. label: of each tender, NaN undecided, shape (m,).
             region: of each tender as a number, or None. place: number in each key when all keys are alike but for it, shape
             (m,), or None. prefix: what the keys share. problems: what was left out. rows: lines read without the header.
+            layout: how the file is laid out.
     """
 
     history: History
@@ -82,6 +73,7 @@ class Bids:
     problems: Problems
     rows: int
     columns: tuple[str, ...]
+    layout: Layout
 
 
 class _Codes:
@@ -104,8 +96,10 @@ def read(path: Path, mapping: Mapping[str, str], tell: Callable[[str, int, int],
         Unreadable: no such file, no header, a needed column is missing, a mapped one is missing, or no bid is usable.
     """
     try:
+        wanted = {name: mapping.get(name, name) for name in COLUMNS}
+        layout = layout_of(path, wanted.values(), [wanted["bid"], wanted["estimate"]])
         with path.open(encoding=encoding_of(path), newline="") as file:
-            return _Reader(path, mapping, tell).read(file)
+            return _Reader(path, mapping, layout, tell).read(file)
     except (OSError, Undecodable, csv.Error) as error:
         raise Unreadable(f"{path}: {error}") from error
 
@@ -126,8 +120,14 @@ class _Kept:
 class _Reader:
     """One pass over the lines; only numbers are kept of each."""
 
-    def __init__(self, path: Path, mapping: Mapping[str, str], tell: Callable[[str, int, int], None]) -> None:
-        self.path, self.mapping, self.tell = path, mapping, tell
+    def __init__(
+        self,
+        path: Path,
+        mapping: Mapping[str, str],
+        layout: Layout,
+        tell: Callable[[str, int, int], None],
+    ) -> None:
+        self.path, self.mapping, self.layout, self.tell = path, mapping, layout, tell
         self.problems = Problems()
         self.tenders, self.firms, self.texts, self.currencies = _Codes(), _Codes(), _Codes(), _Codes()
         self.category, self.region, self.days = array("i"), array("i"), array("i")
@@ -145,28 +145,28 @@ class _Reader:
             self.label.extend([np.nan] * more)
 
     def read(self, file: Iterator[str]) -> Bids:
-        rows = csv.reader(file)
+        parted = self.layout.separator
+        before = sum(1 for _ in islice(file, self.layout.skipped))
+        rows = csv.reader(file, delimiter=parted)
         header = [name.strip() for name in next(rows, [])]
         if not header:
             raise Unreadable(f"{self.path}: the file is empty")
-        column = self._columns(header)
+        column, width = columns_of(self.path, header, self.mapping), len(header)
         kept = _Kept()
         size = max(self.path.stat().st_size, 1)
-        before, count, read_bytes = rows.line_num, 0, 0
+        before, count, read_bytes = before + rows.line_num, 0, 0
         while block := list(islice(file, BLOCK_LINES)):
             read_bytes += sum(map(len, block))
             self.tell("reading", min(read_bytes, size), size)
             quoted = any('"' in line for line in block)
-            if not quoted and self._block(before, block, len(header), column, kept):
+            if not quoted and self._block(before, block, width, column, kept):
                 before, count = before + len(block), count + len(block)
                 continue
             # A quoted cell may run on over lines, so from the first quotation mark on one reader takes it all.
-            rows = csv.reader(chain(block, file) if quoted else block)
-            for row in rows:
-                count += 1
-                if row:
-                    self._row(before + rows.line_num, row, column, kept)
-            before += rows.line_num
+            for record in records(chain(block, file) if quoted else block, parted, before):
+                count, before = count + 1, record.last
+                if record.cells:
+                    self._row(record, width, column, kept)
         self.tell("reading", size, size)
         return self._made(kept, count, tuple(column))
 
@@ -174,11 +174,16 @@ class _Reader:
         self, before: int, block: Sequence[str], width: int, column: Mapping[str, int], kept: _Kept
     ) -> bool:
         """Take plain lines column by column; False, with nothing taken, when any of them needs a closer look."""
-        rows = [line.rstrip("\r\n").split(",") for line in block]
+        if self.layout.mark in {Mark.COMMA, Mark.BOTH}:
+            return False
+        rows = [line.rstrip("\r\n").split(self.layout.separator) for line in block]
         if any(len(row) != width for row in rows):
             return False
         columns = list(zip(*rows, strict=True))
         cells = {name: cleaned(columns[at]) for name, at in column.items()}
+        written = "".join([*cells["bid"], *cells.get("estimate", ())])
+        if "_" in written or not written.isascii():
+            return False
         try:
             bids = np.array(list(map(float, cells["bid"])))
             costs = {
@@ -203,10 +208,9 @@ class _Reader:
         for i, value in costs.items():
             if np.isnan(self.estimate[tenders[i]]):
                 self.estimate[tenders[i]] = value
-        for tender, text in zip(tenders, cells.get("label", ()), strict=False):
+        for i, (tender, text) in enumerate(zip(tenders, cells.get("label", ()), strict=False)):
             if text:
-                known = self.label[tender]
-                self.label[tender] = labels[text] if np.isnan(known) else max(known, labels[text])
+                self._labelled(before + 1 + i, tender, labels[text], text)
         for tender, text in zip(tenders, cells.get("date", ()), strict=False):
             number = self._day(text) if text else None
             if number is not None and (self.days[tender] == NO_DAY or number < self.days[tender]):
@@ -238,6 +242,15 @@ class _Reader:
             if place and self.region[tender] < 0:
                 self.region[tender] = self.texts[place]
 
+    def _labelled(self, line: int, tender: int, value: float, text: str) -> None:
+        """The highest label of a tender's lines counts; that they differ is said."""
+        known = self.label[tender]
+        if known == value:
+            return
+        if not np.isnan(known):
+            self.problems.add(line, "label differs inside the tender (the highest counts)", text)
+        self.label[tender] = value if np.isnan(known) else max(known, value)
+
     def _day(self, text: str) -> int | None:
         """A date as a number of days, None when it is not understood; each text is read once."""
         if text not in self.day_of:
@@ -247,31 +260,19 @@ class _Reader:
                 self.day_of[text] = None
         return self.day_of[text]
 
-    def _columns(self, header: Sequence[str]) -> dict[str, int]:
-        lower = {name.lower(): i for i, name in reversed(list(enumerate(header)))}
-        exact = {name: i for i, name in reversed(list(enumerate(header)))}
-        found = {}
-        for name in COLUMNS:
-            wanted = self.mapping.get(name)
-            if wanted is not None:
-                if wanted not in exact:
-                    raise Unreadable(
-                        f"{self.path}: there is no column {wanted!r}; there are {', '.join(header)}"
-                    )
-                found[name] = exact[wanted]
-            elif name in lower:
-                found[name] = lower[name]
-        if missing := [name for name in NEEDED if name not in found]:
-            raise Unreadable(
-                f"{self.path}: no column {', '.join(missing)}; name it with --map {missing[0]}=…; there are {', '.join(header)}"
-            )
-        return found
+    def _row(self, record: Record, width: int, column: Mapping[str, int], kept: _Kept) -> None:
+        first, line, row, swallowed = record
+        if swallowed or (len(row) < width and first < line):
+            runs = f"lines {first} to {line}: {' '.join(','.join(row).split())}"
+            self.problems.add(line, "a quoted cell runs on over lines, none of which was read", runs)
+            return
+        if any(map(str.strip, row[width:])):
+            self.problems.add(line, "more cells than the header has", ",".join(row))
+            return
 
-    def _row(self, line: int, row: Sequence[str], column: Mapping[str, int], kept: _Kept) -> None:
         def cell(name: str) -> str:
             at = column.get(name)
-            text = row[at].strip() if at is not None and at < len(row) else ""
-            return "" if text.lower() in MISSING else text
+            return clean(row[at]) if at is not None and at < len(row) else ""
 
         key = cell("tender")
         if not key:
@@ -282,7 +283,10 @@ class _Reader:
             self.problems.add(line, "bid is missing", ",".join(row))
             return
         try:
-            value, mark = amount(text)
+            value, money = amount(text, self.layout.mark)
+        except TwoReadings:
+            self.problems.add(line, "bid can be read in two ways", text)
+            return
         except ValueError:
             self.problems.add(line, "bid is not a number", text)
             return
@@ -301,7 +305,7 @@ class _Reader:
         if "bidder" in column:
             kept.firm.append(firm)
         kept.bid.append(value)
-        kept.currency.append(self.currencies[cell("currency").upper() or mark])
+        kept.currency.append(self.currencies[cell("currency").upper() or money])
         kept.won.append(cell("won").lower() in YES)
         kept.line.append(line)
 
@@ -315,17 +319,16 @@ class _Reader:
             self.region[tender] = self.texts[place]
         if (text := cell("estimate")) and np.isnan(self.estimate[tender]):
             try:
-                value, _ = amount(text)
+                value, _ = amount(text, self.layout.mark)
             except ValueError:
                 value = 0.0
             if value > 0:
                 self.estimate[tender] = value
             else:
                 self.problems.add(line, "estimate is not a positive number (left out)", text)
-        if text := cell("label").lower():
-            if text in YES or text in NO:
-                known = self.label[tender]
-                self.label[tender] = float(text in YES) if np.isnan(known) else max(known, float(text in YES))
+        if text := cell("label"):
+            if (word := text.lower()) in YES or word in NO:
+                self._labelled(line, tender, float(word in YES), text)
             else:
                 self.problems.add(line, "label is neither 1 nor 0 (left out)", text)
         if text := cell("date"):
@@ -351,7 +354,7 @@ class _Reader:
         if not once.all():
             tender, firm, bid, won, currency = tender[once], firm[once], bid[once], won[once], currency[once]
         if not len(bid):
-            raise Unreadable(f"{self.path}: no usable bid among {rows} lines")
+            raise Unreadable(f"{self.path}: no usable bid among {rows} lines{self.problems.told}")
         seen = np.zeros(len(self.tenders.numbers), dtype=np.bool_)
         seen[tender] = True
         old = np.flatnonzero(seen)
@@ -387,7 +390,7 @@ class _Reader:
         places = np.array(self.region, dtype=np.int64)
         region = np.unique(places[old], return_inverse=True)[1] if bool((places >= 0).any()) else None
         place, prefix = numbers_of(history.keys)
-        return Bids(history, label, region, place, prefix, self.problems, rows, columns)
+        return Bids(history, label, region, place, prefix, self.problems, rows, columns, self.layout)
 
     def _once(self, tender: Ints, firm: Ints, line: Ints) -> Bools:
         """Whether each bid is the first of its firm in its tender; the others are named."""

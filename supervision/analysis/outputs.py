@@ -52,13 +52,17 @@ def write_scores(
         ("market", lambda at: [history.category[t] for t in at.tolist()]),
         ("n", lambda at: seen.screens.n[at].tolist()),
         ("score", _of(shares(scores))),
-        ("score_raw", _of(scores)),
-        ("label_free", _of(seen.score.total)),
+        ("score_raw", _full(scores)),
+        ("label_free", _full(seen.score.total)),
     ]
     if probability is not None:
-        columns.append(("probability", _of(probability)))
-    columns += [(one.value, _of(seen.screens.values[row])) for row, one in enumerate(ALL)]
-    columns += [("mean", _of(seen.mean)), ("lowest", _of(seen.lowest)), ("win_estimate", _of(seen.ratio))]
+        columns.append(("probability", _full(probability)))
+    columns += [(one.value, _full(seen.screens.values[row])) for row, one in enumerate(ALL)]
+    columns += [
+        ("mean", _full(seen.mean)),
+        ("lowest", _full(seen.lowest)),
+        ("win_estimate", _full(seen.ratio)),
+    ]
     columns += [(f"part_{name}", _of(value)) for name, value in seen.score.parts.items()]
     columns += [(name, _of(value)) for name, value in seen.p.items()]
     for rule, one in seen.patterns.items():
@@ -79,6 +83,15 @@ def write_scores(
 def _of(values: Floats | RankP) -> Column:
     def read(at: Ints) -> list[str]:
         return ["" if value != value else f"{value:.10g}" for value in values[at].tolist()]  # noqa: PLR0124 - NaN
+
+    return read
+
+
+def _full(values: Floats) -> Column:
+    """Every digit, so that others can compute on and compare."""
+
+    def read(at: Ints) -> list[str]:
+        return ["" if value != value else repr(value) for value in values[at].tolist()]  # noqa: PLR0124 - NaN
 
     return read
 
@@ -171,7 +184,7 @@ def page(args: argparse.Namespace, bids: Bids, seen: Look, scores: Floats, said:
             "".join(
                 report.histogram(
                     seen.screens.values[row],
-                    label=f"{one.value}; dark: confirmed cases",
+                    label=f"{one.value}, number of tenders; dark: confirmed cases; the outermost bars hold what lies beyond",
                     marked=seen.screens.values[row][rigged],
                 )
                 for row, one in enumerate(ALL)

@@ -5,6 +5,7 @@ Source: docs/formats/screen-files.md; detection §5 (rank or p-value with its nu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -17,9 +18,12 @@ STYLE = """
 body{font:15px/1.5 "Noto Sans SC","Noto Sans",system-ui,sans-serif;color:#1f2328;max-width:62rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}table{border-collapse:collapse;width:100%;font-size:13px}
 th,td{border-bottom:1px solid #d0d7de;padding:.25rem .5rem;text-align:right;font-variant-numeric:tabular-nums}
-th:first-child,td:first-child{text-align:left}.lead{border-left:4px solid #9a6700;padding:.5rem 1rem;background:#fff8e5}
-svg{width:100%;height:auto;max-width:44rem}figcaption{font-size:13px;color:#59636e}figure{margin:1rem 0}
-@media print{body{margin:0;max-width:none;font-size:11px}h2{break-after:avoid}figure,tr{break-inside:avoid}}
+th:first-child,td:first-child,td.text{text-align:left}.wide{overflow-x:auto}
+.lead{border-left:4px solid #9a6700;padding:.5rem 1rem;background:#fff8e5}
+svg{display:block;width:100%;height:auto;min-width:32rem;max-width:44rem}svg.small{min-width:0;max-width:24rem}
+figcaption{font-size:13px;color:#59636e}figure{margin:1rem 0;overflow-x:auto}
+@media print{body{margin:0;max-width:none;font-size:11px}h2{break-after:avoid}figure,tr{break-inside:avoid}
+.wide,figure{overflow:visible}svg{min-width:0}}
 """
 LEAD = "Every line is a lead, not a finding. 线索，不是结论。"
 
@@ -38,10 +42,13 @@ def page(title: str, sections: Sequence[tuple[str, str]]) -> str:
 def rows(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
     """A table; floats with four significant digits, NaN as a dash."""
     head = "".join(f'<th scope="col">{escape(one)}</th>' for one in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(shown(cell))}</td>" for cell in line) + "</tr>" for line in lines
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    body = "".join("<tr>" + "".join(map(_cell, line)) + "</tr>" for line in lines)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cell(cell: Any) -> str:
+    text = ' class="text"' if isinstance(cell, str) else ""
+    return f"<td{text}>{escape(shown(cell))}</td>"
 
 
 def shown(cell: Any) -> str:
@@ -57,7 +64,10 @@ def paragraph(text: str) -> str:
 
 
 def histogram(values: Floats, *, label: str, bins: int = 30, marked: Floats | None = None) -> str:
-    """Counts of values as bars; ``marked`` values are drawn dark in front of all."""
+    """Counts of values as bars; ``marked`` values are drawn dark in front of all.
+
+    The outermost bars also hold what lies beyond them.
+    """
     known = values[np.isfinite(values)]
     if not len(known):
         return paragraph(f"{label}: no values")
@@ -80,7 +90,7 @@ def histogram(values: Floats, *, label: str, bins: int = 30, marked: Floats | No
         "".join(bars)
         + _axis(edges[0], edges[-1], 40, 40 + bins * 18, 170)
         + f'<text x="36" y="24" text-anchor="end">{top}</text>',
-        600,
+        620,
         200,
     )
 
@@ -88,12 +98,17 @@ def histogram(values: Floats, *, label: str, bins: int = 30, marked: Floats | No
 def curve(points: Sequence[tuple[float, float]], *, label: str) -> str:
     """A line from (0, 0) to (1, 1) with the diagonal of chance."""
     line = " ".join(f"{40 + 240 * x:.1f},{260 - 240 * y:.1f}" for x, y in points)
+    ticks = "".join(
+        f'<text x="{40 + 240 * k / 4:.0f}" y="276" text-anchor="middle">{25 * k} %</text>'
+        f'<text x="36" y="{264 - 240 * k / 4:.0f}" text-anchor="end">{25 * k} %</text>'
+        for k in range(5)
+    )
     body = (
         '<line x1="40" y1="260" x2="280" y2="20" stroke="#8c959f" stroke-dasharray="4 4"/>'
         f'<polyline points="{line}" fill="none" stroke="#1f4e79" stroke-width="2"/>'
-        '<rect x="40" y="20" width="240" height="240" fill="none" stroke="#8c959f"/>'
+        '<rect x="40" y="20" width="240" height="240" fill="none" stroke="#8c959f"/>' + ticks
     )
-    return _figure(label, body, 300, 280)
+    return _figure(label, body, 300, 284, kind="small")
 
 
 def strip(bids: Sequence[tuple[str, Floats]], *, label: str) -> str:
@@ -110,8 +125,16 @@ def strip(bids: Sequence[tuple[str, Floats]], *, label: str) -> str:
             for b in one
         ]
     return _figure(
-        label, "".join(body) + _axis(1.0, widest, 160, 590, 24 + len(bids) * 20), 600, 60 + len(bids) * 20
+        label, "".join(body) + _axis(1.0, 1.0 + span, 160, 590, 24 + len(bids) * 20), 620, 60 + len(bids) * 20
     )
+
+
+def tick(value: float, step: float) -> str:
+    """A number beside an axis: with so many digits that neighbours, one ``step`` apart, differ."""
+    if not 1e-4 <= step < 1e5:
+        return f"{value:.2e}"
+    places = max(0, 1 - math.floor(math.log10(step)))
+    return f"{value:.{places}f}"
 
 
 def _axis(low: float, high: float, left: int, right: int, y: int) -> str:
@@ -119,14 +142,15 @@ def _axis(low: float, high: float, left: int, right: int, y: int) -> str:
     for k in range(5):
         x = left + (right - left) * k / 4
         ticks.append(
-            f'<text x="{x:.0f}" y="{y + 18}" text-anchor="middle">{low + (high - low) * k / 4:.3g}</text>'
+            f'<text x="{x:.0f}" y="{y + 18}" text-anchor="middle">{tick(low + (high - low) * k / 4, (high - low) / 4)}</text>'
         )
     return f'<line x1="{left}" x2="{right}" y1="{y}" y2="{y}" stroke="#59636e"/>' + "".join(ticks)
 
 
-def _figure(label: str, body: str, width: int, height: int) -> str:
+def _figure(label: str, body: str, width: int, height: int, *, kind: str = "") -> str:
+    shape = f' class="{kind}"' if kind else ""
     return (
-        f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}" font-size="11" '
+        f'<figure><svg{shape} viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}" font-size="12" '
         f'fill="#1f2328">{body}</svg><figcaption>{escape(label)}</figcaption></figure>'
     )
 

@@ -11,6 +11,7 @@ import pytest
 from supervision.analysis import files
 from supervision.analysis.cells import Keys
 from supervision.analysis.files import Bids
+from supervision.analysis.headings import Unreadable
 from supervision.rules.signals.ranks import exchangeable_p, rank_p
 
 ODD = ("", " ", "NA", "abc", "-3", "0", "1e3", "¥12.5", "12,5", "inf", "nan", "1_000")
@@ -130,5 +131,5 @@ def test_a_file_of_a_chinese_spreadsheet_is_read(tmp_path: Path) -> None:
     assert one.rows == two.rows == 3
     assert one.columns == two.columns
     (tmp_path / "odd.csv").write_bytes(b"tender,bid\n\xff,1\n")
-    with pytest.raises(files.Unreadable, match="neither UTF-8 nor GB 18030"):
+    with pytest.raises(Unreadable, match="neither UTF-8 nor GB 18030"):
         files.read(tmp_path / "odd.csv", {}, lambda *_: None)
