@@ -7,18 +7,19 @@ together in it.
 from __future__ import annotations
 
 import csv
-import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from kernel.encodings import Undecodable, encoding_of
+from kernel.tables import Record, TwoReadings, layout_of, plain_number, records
 
 REQUIRED = ("auction", "bidder", "price")
 OPTIONAL = ("reserve", "minimum", "estimate", "date", "winner", "rejected")
@@ -27,7 +28,6 @@ YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "x", "是"})
 NO = frozenset({"", "0", "0.0", "false", "f", "no", "n", "否"})
 PRICE_MAX = Decimal(10) ** 13
 FEN = Decimal("0.01")
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 class BadFile(Exception):
@@ -125,11 +125,11 @@ class History:
     """A file's auctions, in the order in which they first appear. Use as a context manager.
 
     Args:
-        path: the CSV file, UTF-8 with a header line.
+        path: the CSV file with a header line: UTF-8, UTF-16 or GB 18030; cells parted by comma, semicolon, tab or bar.
         maps: our column → the file's.
 
     Raises:
-        BadFile: no header, a needed column is missing, or the file is not UTF-8 text.
+        BadFile: no header, a needed column is missing, or the file is no such text.
     """
 
     path: Path
@@ -176,7 +176,7 @@ class History:
     @property
     def skipped(self) -> int:
         """How many rows take no part."""
-        return sum(trouble.skipped for trouble in self.troubles)
+        return len({trouble.line for trouble in self.troubles if trouble.skipped})
 
     @property
     def empty(self) -> list[str]:
@@ -226,15 +226,17 @@ class History:
 
     def _load(self) -> None:
         try:
+            source = {one: self.maps[one].source if one in self.maps else one for one in COLUMNS}
+            amounts = [source[one] for one in ("price", "reserve", "minimum", "estimate")]
+            self.layout = layout_of(self.path, source.values(), amounts)
             with self.path.open(encoding=encoding_of(self.path), newline="") as file:
-                reader = csv.reader(file)
-                self._at = self._columns(next(reader, []))
-                before = reader.line_num
-                for cells in reader:
-                    line, before = before + 1, reader.line_num
-                    if cells:
+                before = sum(1 for _ in islice(file, self.layout.skipped))
+                reader = records(file, self.layout.separator, before)
+                self._at = self._columns(next(reader, Record(1, 1, [])).cells)
+                for record in reader:
+                    if record.cells:
                         self.rows += 1
-                        self._take(line, cells)
+                        self._take(record)
         except Undecodable as problem:
             raise BadFile(str(problem)) from problem
         except csv.Error as problem:
@@ -267,11 +269,13 @@ class History:
     def _say(self, line: int, code: str, detail: str, *, skipped: bool = True) -> None:
         self.troubles.append(Trouble(line, code, detail, skipped))
 
-    def _take(self, line: int, cells: list[str]) -> None:
-        if len(cells) != self._width:
-            self._say(line, "columns", f"{len(cells)} cells, the header has {self._width}")
+    def _take(self, record: Record) -> None:
+        line, last, cells, swallowed = record
+        if len(cells) != self._width or swallowed:
+            runs = f"; a quoted cell runs on to line {last}" if last > line else ""
+            self._say(line, "columns", f"{len(cells)} cells, the header has {self._width}{runs}")
             return
-        row = {column: cells[place].strip() for column, place in self._at.items()}
+        row = {column: " ".join(cells[place].split()) for column, place in self._at.items()}
         if row["auction"]:
             auction = self._auction(row["auction"])
             if row.get("winner"):  # also of a row that is skipped below: the file names its winner there
@@ -299,10 +303,11 @@ class History:
         """A positive amount in whole fen, or None after a report."""
         of = f"{column} {text!r} of {row['bidder'] or '?'} in auction {row['auction'] or '?'}"
         try:
-            if not _NUMBER.fullmatch(text):
-                raise InvalidOperation
-            value = Decimal(text)
-        except InvalidOperation:
+            value = Decimal(plain_number(text, self.layout.mark))
+        except TwoReadings:
+            self._say(line, "two_readings", of)
+            return None
+        except ValueError:
             self._say(line, "not_a_number", of)
             return None
         if value < 0:
@@ -373,7 +378,14 @@ def _number(text: str | None) -> Decimal | None:
 
 def _day(text: str) -> date | None:
     compact = text.split("T", maxsplit=1)[0].split(" ", maxsplit=1)[0].replace("/", "-")
+    parts = compact.split("-")
     try:
+        if (
+            len(parts) == 3
+            and len(parts[0]) == 4
+            and all(one.isdecimal() and len(one) < 3 for one in parts[1:])
+        ):
+            return date(*map(int, parts))  # 2007-6-7, as spreadsheets write it
         return date.fromisoformat(compact)  # 2007-06-07 and 20070607
     except ValueError:
         return None

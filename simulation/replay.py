@@ -136,7 +136,8 @@ def replay(
         houses: platforms side by side, one process each; a small file gets one. See ``simulation.replay_houses``.
 
     Returns:
-        0 when every winner agrees, 1 when one differs or evidence fails, 2 when the file cannot be read.
+        0 when every winner agrees, 1 when one differs or evidence fails, 2 when the file cannot be read or holds
+        no usable bid.
     """
     progress, report = progress or sys.stderr, report or sys.stdout
     try:
@@ -152,6 +153,8 @@ def replay(
                 cohort=cohort,
             )
             _say_rows(history, out, report)
+            if not len(history):
+                raise BadFile(f"{file.name} holds no usable bid")
     except (BadFile, OSError) as problem:
         print(f"sunroad replay: {problem}", file=report)
         return UNREADABLE

@@ -84,6 +84,52 @@ def test_a_bad_row_is_named_by_its_line_and_takes_no_part(tmp_path: Path, line: 
     assert (history.rows, history.skipped, count) == (3, 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("auction;bidder;price;reserve\nx;a;1.234,50;9.999,00\nx;b;2.000;\n", "utf-8-sig"),
+        ("auction\tbidder\tprice\treserve\nx\ta\t1234.5\t9999\nx\tb\t2000\t\n", "utf-16"),
+        ('auction,bidder,price,reserve\r\nx,a,"1,234.50","9,999"\r\nx,b,"2,000",\r\n', "utf-8"),
+        ("sep=;\nauction;bidder;price;reserve\nx;a;1234,5;9999\nx;b;2000;\n", "gb18030"),
+    ],
+)
+def test_a_file_of_any_spreadsheet_says_the_same(tmp_path: Path, text: str, encoding: str) -> None:
+    path = tmp_path / "history.csv"
+    path.write_bytes(text.encode(encoding))
+    with History(path) as history:
+        (found,) = history.auctions()
+    assert history.troubles == []
+    assert (found.reserve, [(one.bidder, one.price) for one in found.bids]) == (
+        9999,
+        [("a", Decimal("1234.5")), ("b", 2000)],
+    )
+
+
+def test_an_amount_with_two_readings_is_not_guessed(tmp_path: Path) -> None:
+    with History(written(tmp_path, 'x,a,"1,234","5,678",,,,,', "x,b,7,,,,,,")) as history:
+        assert [(one.line, one.code) for one in history.troubles] == [
+            (2, "two_readings"),
+            (2, "two_readings"),
+        ]
+        assert history.skipped == 1
+
+
+def test_a_quotation_mark_that_is_never_closed_swallows_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path, "x,a,7,,,,,,", 'x,"b,7,,,,,,', "x,c,8,,,,,,")
+    with pytest.raises(BadFile, match="line 3: a quotation mark is opened and never closed"), History(path):
+        pass
+    path = written(tmp_path, 'x,"b,7,,,,,,', "x,c,8,,,,,,", 'x,"d",9,,,,,,')
+    with History(path) as history:
+        assert [(one.line, one.code) for one in history.troubles] == [(2, "columns")]
+        assert "runs on to line 4" in history.troubles[0].detail
+
+
+def test_names_that_differ_by_blanks_are_one(tmp_path: Path) -> None:
+    with History(written(tmp_path, "x , A  Co,7,,,,2007/6/7,,", "x,A Co ,8,,,,,,")) as history:
+        assert [(one.line, one.code) for one in history.troubles] == [(3, "duplicate")]
+        assert [one.held_on for one in history.auctions()] == [date(2007, 6, 7)]
+
+
 def test_a_line_is_counted_in_the_file_even_after_a_cell_of_two_lines(tmp_path: Path) -> None:
     path = written(tmp_path, 'x,"a\nb",1,,,,,,', "x,c,-2,,,,,,")
 

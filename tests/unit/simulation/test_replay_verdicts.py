@@ -98,3 +98,16 @@ def test_a_file_that_cannot_be_read_is_code_two(tmp_path: Path, capsys: pytest.C
     told = capsys.readouterr()
     assert "none.csv" in told.out
     assert "nonsense" in told.err
+
+
+def test_a_file_without_a_usable_bid_is_code_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    (tmp_path / "bids.csv").write_text("auction,bidder,price,reserve\nx,a,ten,many\n", "utf-8")
+
+    code = run(parser.parse_args([str(tmp_path / "bids.csv"), "--out", str(tmp_path / "out")]))
+
+    told = capsys.readouterr().out
+    assert code == UNREADABLE
+    assert "1 rows read, 1 skipped" in told
+    assert "bids.csv holds no usable bid" in told
