@@ -18,13 +18,14 @@ STYLE = """
 body{font:15px/1.5 "Noto Sans SC","Noto Sans",system-ui,sans-serif;color:#1f2328;max-width:62rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}table{border-collapse:collapse;width:100%;font-size:13px}
 th,td{border-bottom:1px solid #d0d7de;padding:.25rem .5rem;text-align:right;font-variant-numeric:tabular-nums}
-th:first-child,td:first-child,td.text{text-align:left}.wide{overflow-x:auto}
+th:first-child,td:first-child,.text{text-align:left!important}.wide{overflow-x:auto}
 .lead{border-left:4px solid #9a6700;padding:.5rem 1rem;background:#fff8e5}
 svg{display:block;width:100%;height:auto;min-width:32rem;max-width:44rem}svg.small{min-width:0;max-width:24rem}
 figcaption{font-size:13px;color:#59636e}figure{margin:1rem 0;overflow-x:auto}
 @media print{body{margin:0;max-width:none;font-size:11px}h2{break-after:avoid}figure,tr{break-inside:avoid}
 .wide,figure{overflow:visible}svg{min-width:0}}
 """
+TEXT = ' class="text"'
 LEAD = "Every line is a lead, not a finding. 线索，不是结论。"
 
 
@@ -41,14 +42,17 @@ def page(title: str, sections: Sequence[tuple[str, str]]) -> str:
 
 def rows(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
     """A table; floats with four significant digits, NaN as a dash."""
-    head = "".join(f'<th scope="col">{escape(one)}</th>' for one in header)
+    words = [isinstance(cell, str) for cell in lines[0]] if lines else [False] * len(header)
+    head = "".join(
+        f'<th scope="col"{TEXT if word else ""}>{escape(one)}</th>'
+        for one, word in zip(header, words, strict=True)
+    )
     body = "".join("<tr>" + "".join(map(_cell, line)) + "</tr>" for line in lines)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _cell(cell: Any) -> str:
-    text = ' class="text"' if isinstance(cell, str) else ""
-    return f"<td{text}>{escape(shown(cell))}</td>"
+    return f"<td{TEXT if isinstance(cell, str) else ''}>{escape(shown(cell))}</td>"
 
 
 def shown(cell: Any) -> str:

@@ -166,6 +166,8 @@ def test_scores_pairs_and_report_are_written(tmp_path: Path, capsys: pytest.Capt
     page = (out / "report.html").read_text("utf-8")
     assert "<svg" in page
     assert "<script" not in page
+    assert '<th scope="col" class="text">a</th>' in page
+    assert '<td class="text">F' in page
     assert "http" not in page
 
 
