@@ -471,16 +471,17 @@ class HallCore:
 
         A room that the timekeeper took for ownerless is ours again as long as nobody else took it.
         """
-        ids = [room.id for room in owned]
         mine = HEADS.c.owner == self.name
         given_up = sa.and_(HEADS.c.owner == "", HEADS.c.alive_at.is_not(None))
         fences = sa.tuple_(HEADS.c.id, HEADS.c.fence).in_([(room.id, room.head.fence) for room in owned])
-        connection.execute(
-            sa.update(HEADS).where(fences, mine | given_up).values(owner=self.name, alive_at=now)
+        found = connection.execute(
+            sa.update(HEADS)
+            .where(fences, mine | given_up)
+            .values(owner=self.name, alive_at=now)
+            .returning(HEADS.c.id, HEADS.c.version, HEADS.c.fence)
         )
-        ours = HEADS.c.id.in_(ids), mine
-        found = connection.execute(sa.select(HEADS.c.id, HEADS.c.version, HEADS.c.fence).where(*ours))
-        return dict.fromkeys(ids, TAKEN_AWAY) | {row.id: (row.version, row.fence) for row in found}
+        kept = {row.id: (row.version, row.fence) for row in found}
+        return dict.fromkeys((room.id for room in owned), TAKEN_AWAY) | kept
 
     def _reload(self, auctions: Sequence[UUID]) -> None:
         """Somebody else wrote: read again what he wrote, and forget rooms that have a new owner."""
