@@ -1,6 +1,6 @@
 """``sunroad``: run an installation, or work with one from the command line.
 
-Exit codes: 0 done; 1 the work found something wrong; 2 the words of the command are off.
+Exit codes: 0 done; 1 the work found something wrong; 2 the words of the command are off; 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sealbid.pipes import into_pipe
 
 if TYPE_CHECKING:
     from kernel.settings import Settings
@@ -289,14 +291,18 @@ def keys(_args: argparse.Namespace) -> int:
 def openapi(_args: argparse.Namespace) -> int:
     """Print the OpenAPI document of the API."""
     import tempfile
+    from contextlib import redirect_stdout
 
     from app import create_app
     from simulation.demo import open_demo
 
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        redirect_stdout(sys.stderr),
+    ):  # the log is no part of the document
         settings = replace(open_demo(Path(folder), 8080).settings, base_url="https://sunroad.example")
-        client = create_app(settings).test_client()
-        print(json.dumps(client.get("/api/openapi.json").json, ensure_ascii=False, indent=1))
+        document = create_app(settings).test_client().get("/api/openapi.json").json
+    print(json.dumps(document, ensure_ascii=False, indent=1))
     return 0
 
 
@@ -382,8 +388,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     words = sys.argv[1:] if argv is None else argv
     args = parser(words[0] if words else "").parse_args(words)
-    code: int = args.deed(args)
-    return code
+    return into_pipe(lambda: args.deed(args))
 
 
 if __name__ == "__main__":

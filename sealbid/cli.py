@@ -15,6 +15,7 @@ from pathlib import Path
 from sealbid import cli_bidder, cli_custody, cli_log, cli_slip, slip
 from sealbid.cli_base import Command, Outcome, Tools
 from sealbid.errors import SealError
+from sealbid.pipes import into_pipe
 
 
 def main(argv: Sequence[str] | None = None, tools: Tools | None = None) -> int:
@@ -24,8 +25,12 @@ def main(argv: Sequence[str] | None = None, tools: Tools | None = None) -> int:
         0 if all is well, 1 if a check failed or was refused, 2 for a wrong call.
     """
     args = parser().parse_args(argv)
+    return into_pipe(lambda: _run(args, tools or system_tools()))
+
+
+def _run(args: argparse.Namespace, tools: Tools) -> int:
     try:
-        outcome: Outcome = args.run(args, tools or system_tools())
+        outcome: Outcome = args.run(args, tools)
     except SealError as error:
         if args.json:
             print(json.dumps({"error": error.code, "detail": error.detail}, ensure_ascii=False))
