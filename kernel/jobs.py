@@ -18,7 +18,11 @@ from kernel.platform import Platform
 log = structlog.get_logger("sunroad.jobs")
 
 SEQUENCE_SECONDS = 0.05
+TICK_SECONDS = 1.0
+"""How often the sequencer looks whether the minute's tick is due."""
 COSIGN_SECONDS = 1.0
+SILENT_SECONDS_MAX = 10.0
+"""Pause between two questions to a witness that gives no cosignature."""
 TIMEKEEPER_SECONDS = 0.25
 COURIER_SECONDS = 1.0
 
@@ -68,20 +72,43 @@ def run_courier(platform: Platform, stop: threading.Event) -> None:
 
 
 def run_sequencer(platform: Platform, stop: threading.Event) -> None:
-    """Place pending entries, sign checkpoints, tick every minute, and take checkpoints to the witnesses."""
-    cosigners = cosigners_of(platform.settings)
-    asked: list[datetime] = []
+    """Place pending entries, sign checkpoints, tick every minute, and take checkpoints to the witnesses.
+
+    Each witness has a thread: one that does not answer keeps neither the log nor the other witnesses waiting.
+    """
+    couriers = [
+        threading.Thread(
+            target=run_witness, args=(platform, name, ask, stop), name=f"witness {name}", daemon=True
+        )
+        for name, ask in cosigners_of(platform.settings).items()
+    ]
+    for one in couriers:
+        one.start()
+    ticked: list[datetime] = []
 
     def step() -> None:
         if sequencer.pending(platform):
             sequencer.sequence(platform)
         now = platform.outside.clock.now()
-        if not asked or (now - asked[-1]).total_seconds() >= COSIGN_SECONDS:
-            asked[:] = [now]
+        if not ticked or (now - ticked[-1]).total_seconds() >= TICK_SECONDS:
+            ticked[:] = [now]
             sequencer.tick(platform)
-            sequencer.cosign(platform, cosigners)
 
     forever("sequencer", step, SEQUENCE_SECONDS, stop)
+    for one in couriers:
+        one.join(1.0)  # who still waits for an answer has nothing open
+
+
+def run_witness(platform: Platform, name: str, ask: sequencer.Cosigner, stop: threading.Event) -> None:
+    """Take every new checkpoint to one witness; the longer it is silent, the rarer it is asked, up to a limit."""
+    pause = COSIGN_SECONDS
+    while not stop.wait(pause):
+        try:
+            asked = sequencer.cosign_by(platform, name, ask)
+        except Exception:
+            log.exception("job", job=f"witness {name}")
+            asked = sequencer.Asked.SILENT
+        pause = min(SILENT_SECONDS_MAX, pause * 2) if asked is sequencer.Asked.SILENT else COSIGN_SECONDS
 
 
 JOBS: dict[str, Callable[[Platform, threading.Event], None]] = {

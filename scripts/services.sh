@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sees to it that the services the tests use are there: PostgreSQL, Redis, Chromium and a Chinese font.
+# Sees to it that the services the tests use are there: PostgreSQL, Redis, Chromium, nginx and a Chinese font.
 # What is missing is installed with apt when we may; otherwise it says what to do, and the tests that need it say so too.
 set -eu
 
@@ -7,6 +7,7 @@ missing=""
 [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || command -v initdb >/dev/null 2>&1 || missing="$missing postgresql"
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || missing="$missing chromium"
+command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] || missing="$missing nginx-light"
 fc-list :lang=zh 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
 [ -n "$missing" ] || exit 0
 

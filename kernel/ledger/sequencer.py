@@ -7,9 +7,10 @@ is harmless. Source: spec sealing §7.2 and §7.4.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import cast
 
 import sqlalchemy as sa
@@ -209,36 +210,40 @@ def sign_checkpoint(platform: Platform, size: int, root: bytes) -> str:
     return str(note.sign_note(text, signer(platform)))
 
 
-def cosign(platform: Platform, cosigners: dict[str, Cosigner], *, upto: int | None = None) -> int:
+class Asked(Enum):
+    """What came of asking a witness: it had signed before, it signed now, or it gave no cosignature."""
+
+    UP_TO_DATE = "up to date"
+    SIGNED = "signed"
+    SILENT = "silent"
+
+
+def cosign(platform: Platform, cosigners: Mapping[str, Cosigner]) -> int:
     """Take the newest checkpoint to every witness that has not signed it; returns how many signed now.
 
-    Network calls happen outside any transaction. A witness that does not answer is tried again next time.
+    A witness that does not answer is tried again next time.
     """
-    signed = 0
-    for name, ask in cosigners.items():
-        with platform.read() as session:
-            now_head = head(session)
-            old = session.scalar(
-                sa.select(sa.func.max(WitnessSignature.size)).where(WitnessSignature.name == name)
-            )
-            if now_head.size in (0, old):
-                continue
-            proof = _consistency(session, old or 0, now_head.size)
-        lines = _ask(platform, name, ask, old or 0, proof, now_head)
-        if lines:
-            with platform.database.session(write=True) as session, session.begin():
-                known = session.get(WitnessSignature, (now_head.size, name))
-                if known is None:
-                    session.add(
-                        WitnessSignature(
-                            size=now_head.size,
-                            name=name,
-                            line="\n".join(lines),
-                            at=platform.outside.clock.now(),
-                        )
-                    )
-            signed += 1
-    return signed
+    return sum(cosign_by(platform, name, ask) is Asked.SIGNED for name, ask in cosigners.items())
+
+
+def cosign_by(platform: Platform, name: str, ask: Cosigner) -> Asked:
+    """Take the newest checkpoint to one witness. The network call happens outside any transaction."""
+    with platform.read() as session:
+        newest = head(session)
+        old = session.scalar(
+            sa.select(sa.func.max(WitnessSignature.size)).where(WitnessSignature.name == name)
+        )
+        if newest.size in (0, old):
+            return Asked.UP_TO_DATE
+        proof = _consistency(session, old or 0, newest.size)
+    lines = _ask(platform, name, ask, old or 0, proof, newest)
+    if not lines:
+        return Asked.SILENT
+    with platform.database.session(write=True) as session, session.begin():
+        if session.get(WitnessSignature, (newest.size, name)) is None:
+            now = platform.outside.clock.now()
+            session.add(WitnessSignature(size=newest.size, name=name, line="\n".join(lines), at=now))
+    return Asked.SIGNED
 
 
 def _consistency(session: Session, old: int, new: int) -> list[bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from kernel import jobs
 from kernel.ledger import book, sequencer, trust
 from kernel.ledger.models import WitnessSignature
 from kernel.ledger.witnesses import cosigners_of, http_cosigner, local_cosigner, standings
@@ -24,6 +25,7 @@ from sealbid.errors import SealError
 from sealbid.note import KeyType, Note, SignerKey, VerifierKey, sign_note
 from sealbid.witness import StateFile, Witness, WitnessServer
 from tests.support.house import House
+from tests.support.live import eventually
 
 NAMES = ("supervisor", "notary", "association")
 ORIGIN = "sunroad.example/log"
@@ -261,3 +263,65 @@ def test_a_witness_is_asked_over_http(witnessed: tuple[House, dict[str, Witness]
 def test_only_web_addresses_are_asked() -> None:
     with pytest.raises(SealError):
         http_cosigner("file:///etc/passwd", str(signer("notary").verifier))
+
+
+def test_a_witness_that_hangs_keeps_neither_the_log_nor_the_others_waiting(
+    witnessed: tuple[House, dict[str, Witness]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, watchers = witnessed
+    stop, hanging = threading.Event(), threading.Event()
+    asked = {name: local_cosigner(watchers[name]) for name in NAMES}
+
+    def hangs(_old: int, _proof: object, _note: str) -> list[str]:
+        hanging.set()
+        stop.wait()
+        raise OSError("nobody answered")
+
+    monkeypatch.setattr(
+        jobs,
+        "cosigners_of",
+        lambda _settings: {"notary": hangs, **{n: asked[n] for n in NAMES if n != "notary"}},
+    )
+    monkeypatch.setattr(jobs, "COSIGN_SECONDS", 0.02)
+    running = threading.Thread(target=jobs.run_sequencer, args=(house.platform, stop))
+    running.start()
+    try:
+        add(house)
+        assert hanging.wait(20)
+        for _ in range(3):
+            with house.begin() as work:
+                book.write(
+                    work.session, platform=work.platform, now=work.now, kind="tick", tender="", body={},
+                    confidential={}, by="platform",
+                )  # fmt: skip
+            eventually(lambda: not sequencer.pending(house.platform))
+            eventually(lambda: cosigned(house) == {"supervisor", "association"})
+    finally:
+        stop.set()
+        running.join(20)
+    assert not running.is_alive()
+
+
+def test_a_silent_witness_is_asked_more_and_more_rarely_and_at_once_again_when_it_answers(
+    witnessed: tuple[House, dict[str, Witness]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, watchers = witnessed
+    add(house)
+    pauses: list[float] = []
+    good = local_cosigner(watchers["notary"])
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            assert timeout is not None
+            pauses.append(timeout)
+            return len(pauses) > 8
+
+    def ask(old: int, proof: Sequence[bytes], checkpoint: str) -> list[str]:
+        if len(pauses) < 6:
+            raise OSError("nobody answered")
+        return good(old, proof, checkpoint)
+
+    jobs.run_witness(house.platform, "notary", ask, Stop())
+
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 1.0, 1.0, 1.0]
+    assert cosigned(house) == {"notary"}
