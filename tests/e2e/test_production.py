@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, expect
 
 from kernel.identity.models import SignInSession
+from kernel.ledger.models import LogCheckpoint
 from tests.support import services
 from tests.support.production import HOST, PASSWORD, USCC, Installation, nginx
 
@@ -29,9 +30,10 @@ def installation(tmp_path: Path, smtp: Any) -> Iterator[Installation]:
         with (
             services.postgres_cluster() as cluster,
             services.postgres_database(cluster, "sunroad") as database,
+            services.postgres_database(cluster, "restored") as spare,
             services.redis_server() as redis,
         ):
-            found = Installation(tmp_path, database, redis, smtp.url)
+            found = Installation(tmp_path, database, redis, smtp.url, spare=spare)
             yield found
             found.stop()
     except services.Missing as why:
@@ -73,6 +75,15 @@ class Client:
             if found.startswith(b"HTTP/1.1 101") and b"\r\n\r\n0" not in found[:-1]:
                 found += line.recv(4096)
             return found
+
+
+def asked(url: str, query: sa.Select[tuple[Any]]) -> list[Any]:
+    """What a database of the installation holds."""
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        found = list(connection.scalars(query))
+    engine.dispose()
+    return found
 
 
 def test_a_city_sets_up_its_platform_as_the_pagesays(installation: Installation, browser: Browser) -> None:
@@ -135,11 +146,7 @@ def test_a_city_sets_up_its_platform_as_the_pagesays(installation: Installation,
     cookie = next(one for one in context.cookies() if one["domain"].endswith(HOST) and one["httpOnly"])
     assert cookie["secure"]
     context.close()
-    engine = sa.create_engine(house.env["SUNROAD_DATABASE_URL"])
-    with engine.connect() as connection:
-        addresses = connection.scalars(sa.select(SignInSession.address)).all()
-    engine.dispose()
-    assert list(addresses) == ["127.0.0.1"]
+    assert asked(house.env["SUNROAD_DATABASE_URL"], sa.select(SignInSession.address)) == ["127.0.0.1"]
 
     kept = house.run("sunroad", "promises")
     assert "BROKEN" not in kept
@@ -147,8 +154,19 @@ def test_a_city_sets_up_its_platform_as_the_pagesays(installation: Installation,
 
     trust_file = house.folder / "trust.txt"
     trust_file.write_text(trust, "utf-8")
-    audit = ("audit-log", "--url", house.url, "--trust", str(trust_file))
-    house.run("sealbid", *audit, env={"SSL_CERT_FILE": str(house.chain)}, ok=0)
+    last = house.folder / "last.checkpoint"
+    audit = ("audit-log", "--url", house.url, "--trust", str(trust_file), "--last", str(last))
+    for _ in range(2):
+        house.run("sealbid", *audit, env={"SSL_CERT_FILE": str(house.chain)})
+    assert last.exists()
+
+    # A copy of the night before is a whole platform again.
+    house.copy_database()
+    assert asked(house.spare, sa.select(SignInSession.address)) == ["127.0.0.1"]
+    roots = asked(house.spare, sa.select(LogCheckpoint.root))
+    assert set(roots) <= set(asked(house.env["SUNROAD_DATABASE_URL"], sa.select(LogCheckpoint.root)))
+    assert roots
+    assert house.run("sunroad", "promises", env={**house.env, "SUNROAD_DATABASE_URL": house.spare}) == kept
 
     codes = house.stop()
     assert {name: code for name, code in codes.items() if code not in (0, -15)} == {}

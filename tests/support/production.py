@@ -83,10 +83,11 @@ class Installation:
 
     Args:
         folder: where it lives. database: URL of an empty PostgreSQL database. redis, smtp: URLs.
+        spare: URL of another empty database, for a copy.
     """
 
-    def __init__(self, folder: Path, database: str, redis: str, smtp: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, database: str, redis: str, smtp: str, *, spare: str) -> None:
+        self.folder, self.spare = folder, spare
         self.port, self._web, self._hall = (services.free_port() for _ in range(3))
         self.url = f"https://{HOST}:{self.port}"
         self.chain, self._key = certificate(folder)
@@ -142,6 +143,15 @@ class Installation:
 
     def _witness(self, number: int) -> Path:
         return self.folder / f"w{number}.key"
+
+    def copy_database(self) -> None:
+        """What the nightly copy does, and its restoring into the spare database."""
+        tools, copy = services.postgres_binaries(), str(self.folder / "sunroad.dump")
+        for words in (
+            ["pg_dump", "-Fc", "-f", copy, self.env["SUNROAD_DATABASE_URL"]],
+            ["pg_restore", "--exit-on-error", "-d", self.spare, copy],
+        ):
+            subprocess.run([str(tools / words[0]), *words[1:]], check=True, capture_output=True)
 
     # Processes ------------------------------------------------------------------------------------
 
