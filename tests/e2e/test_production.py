@@ -163,9 +163,9 @@ def test_a_city_sets_up_its_platform_as_the_pagesays(installation: Installation,
     # A copy of the night before is a whole platform again.
     house.copy_database()
     assert asked(house.spare, sa.select(SignInSession.address)) == ["127.0.0.1"]
-    roots = asked(house.spare, sa.select(LogCheckpoint.root))
-    assert set(roots) <= set(asked(house.env["SUNROAD_DATABASE_URL"], sa.select(LogCheckpoint.root)))
-    assert roots
+    notes = asked(house.spare, sa.select(LogCheckpoint.note))
+    assert set(notes) <= set(asked(house.env["SUNROAD_DATABASE_URL"], sa.select(LogCheckpoint.note)))
+    assert notes
     assert house.run("sunroad", "promises", env={**house.env, "SUNROAD_DATABASE_URL": house.spare}) == kept
 
     codes = house.stop()
