@@ -24,7 +24,12 @@ from tests.support.production import HOST, PASSWORD, USCC, Installation, nginx
 
 
 @pytest.fixture
-def installation(tmp_path: Path, smtp: Any) -> Iterator[Installation]:
+def installation(tmp_path: Path, smtp: Any, s3: tuple[str, dict[str, str]]) -> Iterator[Installation]:
+    bucket, options = s3
+    store = {
+        "SUNROAD_BLOBS_URL": bucket,
+        **{f"SUNROAD_S3_{name.upper()}": text for name, text in options.items()},
+    }
     try:
         nginx()
         with (
@@ -33,7 +38,7 @@ def installation(tmp_path: Path, smtp: Any) -> Iterator[Installation]:
             services.postgres_database(cluster, "restored") as spare,
             services.redis_server() as redis,
         ):
-            found = Installation(tmp_path, database, redis, smtp.url, spare=spare)
+            found = Installation(tmp_path, database, redis, smtp.url, spare=spare, store=store)
             yield found
             found.stop()
     except services.Missing as why:
@@ -168,5 +173,8 @@ def test_a_city_sets_up_its_platform_as_the_pagesays(installation: Installation,
     assert notes
     assert house.run("sunroad", "promises", env={**house.env, "SUNROAD_DATABASE_URL": house.spare}) == kept
 
+    assert all('"event": "request"' in house.said(f"web-{number}") for number in range(2)), (
+        "only one web was asked"
+    )
     codes = house.stop()
     assert {name: code for name, code in codes.items() if code not in (0, -15)} == {}

@@ -83,12 +83,14 @@ class Installation:
 
     Args:
         folder: where it lives. database: URL of an empty PostgreSQL database. redis, smtp: URLs.
-        spare: URL of another empty database, for a copy.
+        spare: URL of another empty database, for a copy. store: settings of the object store where files lie.
     """
 
-    def __init__(self, folder: Path, database: str, redis: str, smtp: str, *, spare: str) -> None:
+    def __init__(
+        self, folder: Path, database: str, redis: str, smtp: str, *, spare: str, store: dict[str, str]
+    ) -> None:
         self.folder, self.spare = folder, spare
-        self.port, self._web, self._hall = (services.free_port() for _ in range(3))
+        self.port, *self._webs, self._hall = (services.free_port() for _ in range(4))
         self.url = f"https://{HOST}:{self.port}"
         self.chain, self._key = certificate(folder)
         self._witnesses = [services.free_port() for _ in range(3)]
@@ -111,6 +113,7 @@ class Installation:
             "SUNROAD_SMTP_URL": smtp,
             "SUNROAD_PROXIES": "1",
             "SUNROAD_HALL_BIND": f"127.0.0.1:{self._hall}",
+            **store,
         }
 
     # Commands -------------------------------------------------------------------------------------
@@ -164,11 +167,13 @@ class Installation:
         )
 
     def start_platform(self) -> None:
-        """Web and the four jobs, with the words of the unit file."""
+        """Two webs, as of two machines with a folder each, and the four jobs, with the words of the unit file."""
         web = re.search(r"^ExecStart=(.*)$", block("ini"), re.M)
         assert web is not None
-        words = web[1].replace("/opt/sunroad/.venv/bin", str(BIN)).replace("8080", str(self._web))
-        self.start("web", shlex.split(words), self.env)
+        for number, port in enumerate(self._webs):
+            words = web[1].replace("/opt/sunroad/.venv/bin", str(BIN)).replace("8080", str(port))
+            own = {"SUNROAD_DATA": str(self.folder / f"data-{number}")}
+            self.start(f"web-{number}", shlex.split(words), self.env | own)
         for job in ("timekeeper", "courier", "sequencer", "hall"):
             self.start(job, [str(BIN / "sunroad"), "job", job], self.env)
 
@@ -187,11 +192,12 @@ class Installation:
             ("trade.example.org", HOST),
             ("/etc/sunroad/tls.pem", str(self.chain)),
             ("/etc/sunroad/tls.key", str(self._key)),
-            ("127.0.0.1:8080", f"127.0.0.1:{self._web}"),
+            ("http://127.0.0.1:8080", "http://sunroad_web"),
             ("127.0.0.1:8090", f"127.0.0.1:{self._hall}"),
         ):
             assert word in site, f"the nginx of operations.md does not say {word!r}"
             site = site.replace(word, here)
+        webs = "".join(f"server 127.0.0.1:{port};" for port in self._webs)
         temporary = "".join(
             f"{kind}_temp_path {self.folder}/{kind};\n"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -199,7 +205,8 @@ class Installation:
         config = self.folder / "nginx.conf"
         config.write_text(
             f"daemon off;\npid {self.folder}/nginx.pid;\nerror_log {self.folder}/nginx.err;\n"
-            f"events {{}}\nhttp {{\naccess_log off;\n{temporary}{site}}}\n"
+            f"events {{}}\nhttp {{\naccess_log off;\n{temporary}"
+            f"upstream sunroad_web {{ {webs} }}\n{site}}}\n"
         )
         self.start("nginx", [nginx(), "-p", str(self.folder), "-c", str(config)])
 
@@ -233,4 +240,4 @@ class Installation:
             except OSError as trouble:
                 seen = trouble
             time.sleep(0.2)
-        raise AssertionError(f"{what}: {seen!r}; {self.said('web')[-1500:]}")
+        raise AssertionError(f"{what}: {seen!r}; {self.said('web-0')[-1500:]}")
