@@ -81,6 +81,10 @@ def create_app(
         headers.log_as_json()
     setup.prepare(app, platform, csrf=csrf)
     _health(app, platform)
+    if settings.metrics_token:
+        from kernel.web import metrics
+
+        metrics.init_app(app, platform)
     for room in platform.rooms:
         for blueprint in room.blueprints:
             app.register_blueprint(blueprint)

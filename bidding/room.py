@@ -22,6 +22,7 @@ from bidding.auction_facts import SlipSecretOffered
 from bidding.auction_live import CHANNEL
 from bidding.auction_rehearsal import REHEARSAL_CHANNEL
 from bidding.facts import HallSpoken, SecretOffered, SharesDisclosed
+from bidding.gauges import GAUGES
 from bidding.hall_core.guards import install_journal_guards
 from bidding.models import Opening
 from bidding.models_auction import AuctionHead
@@ -109,6 +110,7 @@ room = Room(
         Chore("auction slips", timedelta(seconds=2), auctions_unseal.open_waiting),
     ),
     promises=(*PROMISES, *promises_auction.PROMISES, *promises_sealed.PROMISES, *promises_bonds.PROMISES),
+    gauges=GAUGES,
     nav=(
         NavEntry("My bids", "bidding.bids", (Role.BIDDER,), "file-check", 30),
         NavEntry("Auctions", "bidding.auctions", (), "gavel", 25),

@@ -17,6 +17,7 @@ from kernel.rights import Permission, Right, Role
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
+    from kernel.gauges import Gauge
     from kernel.live import Channel
     from kernel.web.panels import Panel
     from kernel.work import Work
@@ -85,6 +86,8 @@ class Room:
     heard: Mapping[type[Fact], Sequence[Callable[[Any, Any], None]]] = field(default_factory=dict)
     """After-commit listeners: called as ``(platform, fact)`` once the transaction is durable."""
     chores: Sequence[Chore] = ()
+    gauges: Sequence[Gauge] = ()
+    """Figures for whoever is on watch; see ``kernel.gauges``."""
     nav: Sequence[NavEntry] = ()
     channels: Sequence[Channel] = ()
     panels: Sequence[Panel] = ()

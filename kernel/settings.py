@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+METRICS_TOKEN_MIN = 16
+"""Characters."""
+
 
 class UnsafeSettings(SystemExit):
     """The platform does not start; every missing or unsafe value is named at once."""
@@ -37,6 +40,7 @@ class Settings:
         live_connections_max: sockets one hall process takes; more are asked to come back later.
         live_polling: offer long polling where a network forbids websockets; the web process answers it.
         bond_interest_ppm: yearly rate of demand deposits that bid bonds earn, in millionths: 2000 is 0.2 %.
+        metrics_token: who shows it as a bearer token reads ``/metrics``; without one there is no such page.
         proxies: how many reverse proxies in front set ``X-Forwarded-*``; 0 believes none of these headers.
     """
 
@@ -71,6 +75,7 @@ class Settings:
     s3_options: Mapping[str, str] = field(default_factory=dict)
     rate_limits: bool = True
     proxies: int = 0
+    metrics_token: str = ""
     make_pdfs: bool = True
     suite: str = "intl-1"
     bond_interest_ppm: int = 2000
@@ -156,6 +161,7 @@ class Settings:
             upload_bytes_max=whole("UPLOAD_BYTES_MAX", 1 << 30, least=1 << 20),
             session_hours=whole("SESSION_HOURS", 12, least=1),
             proxies=whole("PROXIES", 0),
+            metrics_token=env.get("SUNROAD_METRICS_TOKEN", ""),
             bond_interest_ppm=whole("BOND_INTEREST_PPM", 2000),
             s3_options={
                 key.removeprefix("SUNROAD_S3_").lower(): value
@@ -169,6 +175,8 @@ class Settings:
             troubles.append("SUNROAD_LIVE_URL must begin with https://: the session's cookie travels to it")
         if settings.hall_bind and not settings.hall_bind.rpartition(":")[2].isdigit():
             troubles.append(f"SUNROAD_HALL_BIND must be host:port, not {settings.hall_bind!r}")
+        if 0 < len(settings.metrics_token) < METRICS_TOKEN_MIN:
+            troubles.append(f"SUNROAD_METRICS_TOKEN is shorter than {METRICS_TOKEN_MIN} characters")
         if production and settings.clock_offset_s:
             troubles.append("SUNROAD_CLOCK_OFFSET_S is for demonstrations only")
         if troubles:

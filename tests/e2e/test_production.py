@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, expect
 from kernel.identity.models import SignInSession
 from kernel.ledger.models import LogCheckpoint
 from tests.support import services
-from tests.support.production import HOST, PASSWORD, USCC, Installation, nginx
+from tests.support.production import HOST, PASSWORD, TOKEN, USCC, Installation, nginx
 
 
 @pytest.fixture
@@ -127,6 +127,13 @@ def test_a_city_sets_up_its_platform_as_the_pagesays(installation: Installation,
         )
 
     house.until(cosigned, "no quorum of witnesses cosigned the log", 90)
+
+    # Those on watch see it too; nobody else does.
+    assert client.get("/metrics")[0] == 401
+    status, _, text = client.get("/metrics", Authorization=f"Bearer {TOKEN}")
+    assert status == 200
+    assert 'sunroad_witness_behind_entries{witness="w0.example.org/w"}' in text
+    assert 'endpoint="readyz"' in text
 
     status, headers, text = client.get("/", Accept_Language="zh-CN")
     assert status == 200

@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 HOST = "localhost"
 PASSWORD = "a password of many words for monday"
+TOKEN = "the token of those on watch"
 USCC = "12310000000000009W"
 
 
@@ -112,6 +113,7 @@ class Installation:
             "SUNROAD_REDIS_URL": redis,
             "SUNROAD_SMTP_URL": smtp,
             "SUNROAD_PROXIES": "1",
+            "SUNROAD_METRICS_TOKEN": TOKEN,
             "SUNROAD_HALL_BIND": f"127.0.0.1:{self._hall}",
             **store,
         }

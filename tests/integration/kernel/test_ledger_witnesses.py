@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -43,10 +44,10 @@ def witnessed(tmp_path: Path) -> Iterator[tuple[House, dict[str, Witness]]]:
     house.close()
 
 
-def build(folder: Path) -> tuple[House, dict[str, Witness]]:
+def build(folder: Path, **settings: Any) -> tuple[House, dict[str, Witness]]:
     lines = tuple((name, str(signer(name).verifier), "-") for name in NAMES)
     (folder / "house").mkdir()
-    house = House(folder / "house", witnesses=lines, witness_quorum=2)
+    house = House(folder / "house", witnesses=lines, witness_quorum=2, **settings)
     log = VerifierKey.parse(trust.log_vkey(house.settings))
     watchers = {
         name: Witness([signer(name)], [log], StateFile(folder / f"{name}.json"), lambda: clock(house))
