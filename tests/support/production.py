@@ -205,8 +205,9 @@ class Installation:
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         config = self.folder / "nginx.conf"
+        user = "user root;\n" if os.geteuid() == 0 else ""  # its workers write into our folder
         config.write_text(
-            f"daemon off;\npid {self.folder}/nginx.pid;\nerror_log {self.folder}/nginx.err;\n"
+            f"{user}daemon off;\npid {self.folder}/nginx.pid;\nerror_log {self.folder}/nginx.err;\n"
             f"events {{}}\nhttp {{\naccess_log off;\n{temporary}"
             f"upstream sunroad_web {{ {webs} }}\n{site}}}\n"
         )
