@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from flask import url_for
 from sqlalchemy.orm import Session
 
 from bidding import bond_words, queries, queries_bonds
@@ -14,6 +15,7 @@ from bidding.models import Opening
 from bidding.rights import runs_tender
 from bidding.rules.states import OpeningState
 from bidding.views.base import seat_text
+from kernel.i18n import gettext
 from kernel.rights import Actor, Role
 from kernel.web import platform
 from kernel.web.panels import Filling, panel
@@ -35,8 +37,12 @@ def bid_here(session: Session, tender: Any, actor: Actor) -> Filling:
         queries.bids_here(session, tender.id, actor.org_id) if actor.org_id and actor.has(Role.BIDDER) else []
     )
     closed = now >= tender.bids_close_at
+    may_bid = queries.may_bid(tender, actor, now)
+    main = {"url": url_for("bidding.prepare", code=tender.code)} if may_bid and not closed else {}
+    if main:
+        main["label"] = gettext("Replace bid") if mine else gettext("Bid here")
     return "bidding/panel_action.html", _base(
-        tender=tender, closed=closed, may_bid=queries.may_bid(tender, actor, now), mine=mine[:1]
+        tender=tender, closed=closed, may_bid=may_bid, mine=mine[:1], **main
     )
 
 

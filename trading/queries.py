@@ -407,6 +407,7 @@ class TenderLine:
     standing: str
     regime: str = ""
     buyer: str = ""
+    live: bool = False
 
 
 @dataclass(frozen=True)
@@ -437,7 +438,14 @@ def openings_between(
         .limit(size)
     )
     return [
-        TenderLine(row.code, row.title, row.bids_close_at, standing_of(row, row.lots, now), row.regime)
+        TenderLine(
+            row.code,
+            row.title,
+            row.bids_close_at,
+            standing_of(row, row.lots, now),
+            row.regime,
+            live=PROCEDURES[row.procedure].live,
+        )
         for row in session.scalars(query).unique()
     ]
 

@@ -95,7 +95,7 @@ METHODS: Mapping[str, str] = {
 
 STAGES: Mapping[str, tuple[str, str]] = {
     "draft": ("Draft", "n"),
-    "suspended": ("Standing still", "y"),
+    "suspended": ("Suspended", "y"),
     "tendering": ("Open for bids", "i"),
     "closed": ("Waiting to be opened", "i"),
     "opening": ("Being opened", "i"),
@@ -107,6 +107,13 @@ STAGES: Mapping[str, tuple[str, str]] = {
     "terminated": ("Terminated", "n"),
 }
 """Where a tender or lot stands: word and light. Failing or ending is no fault, so it is grey, not red."""
+
+LIVE_STAGES: Mapping[str, tuple[str, str]] = {
+    "tendering": ("Open for registration", "i"),
+    "closed": ("Auction about to begin", "i"),
+    "opening": ("Auction running", "i"),
+}
+"""Stages that bear another name where prices are made in an auction: nothing is opened there."""
 
 STAGE_FILTERS = tuple(stage.value for stage in Stage if stage is not Stage.DRAFT)
 
@@ -155,9 +162,20 @@ AMOUNTS: Mapping[str, str] = {
 """What the amount of a notice is, where it is not the ceiling."""
 
 
+SALES = ("LA", "MI", "EQ", "AD", "FO")
+"""Regimes in which something is sold: prices go up from the printed amount, which is no ceiling."""
+
+
+def price_word(regime: str) -> str:
+    """The word for the amount a lot is tendered at: a message id."""
+    if regime in SALES:
+        return "Start price"
+    return "Budget" if regime == "GP" else "Ceiling"
+
+
 def amount_word(kind: str, regime: str) -> str:
     """The word before a notice's amount: a message id."""
-    return AMOUNTS.get(kind, "Budget" if regime == "GP" else "Ceiling")
+    return AMOUNTS.get(kind, price_word(regime))
 
 
 def kind_word(kind: str, regime: str) -> str:

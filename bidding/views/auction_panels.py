@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import url_for
 from sqlalchemy.orm import Session
 
 from bidding import auction_drawing as drawing
@@ -14,6 +15,7 @@ from bidding.actions.auctions import Printed
 from bidding.models_auction import AuctionStage
 from bidding.rights import runs_tender
 from bidding.rules.auction import sight
+from kernel.i18n import gettext
 from kernel.money import Money
 from kernel.rights import Actor, Role
 from kernel.web import platform
@@ -36,7 +38,15 @@ def auction_action(session: Session, tender: Any, actor: Actor) -> Filling:
         return None
     registers = actor.has(Role.BIDDER) and actor.org_id not in (tender.buyer_id, tender.agent_id)
     now = platform().outside.clock.now()
-    return "bidding/auction_action.html", {"lines": lines[:6], "registers": registers, "now": now}
+    filling = {"lines": lines[:6], "registers": registers, "now": now}
+    waiting = (AuctionStage.PRINTED, AuctionStage.LIVE)
+    first = next(
+        (one for one in lines if one.auction.stage in waiting and now < one.auction.register_until_at), None
+    )
+    if registers and first is not None:
+        filling["url"] = url_for("bidding.auction_register", auction_id=first.auction.id)
+        filling["label"] = gettext("Register for the auction")
+    return "bidding/auction_action.html", filling
 
 
 @panel("home", "auctions", order=20)

@@ -30,9 +30,9 @@ Page = str | tuple[str, int] | Response
 views = Blueprint("trading", __name__)
 
 
-def stage_word(code: str) -> tuple[str, str]:
-    """Word and light of a stage or standing, in the current language."""
-    word, light = words.STAGES.get(code, (code, "n"))
+def stage_word(code: str, live: bool = False) -> tuple[str, str]:
+    """Word and light of a stage or standing, in the current language; ``live`` where an auction makes the price."""
+    word, light = (words.LIVE_STAGES if live else {}).get(code) or words.STAGES.get(code, (code, "n"))
     return gettext(word), light
 
 

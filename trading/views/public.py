@@ -219,6 +219,8 @@ def tender_values(page: queries.TenderPage, row: Tender, now: datetime) -> dict[
     open_now = page.standing == "tendering" and now < row.bids_close_at
     return {
         "process": process,
+        "live": procedure.live,
+        "rising": procedure.offering is procedures.Offering.ASCENDING,
         "lawful": [step for step in process if step.actual is not None],
         "terms": parse_terms(row.terms),
         "ceiling": ceiling,
@@ -275,9 +277,14 @@ def ics(code: str) -> Page:
     """The dates of a tender for people's own calendars. Source: RFC 5545."""
     with read() as session:
         row = public_tender(session, code)
+        live = procedures.PROCEDURES[row.procedure].live
         entries = [
             ("documents", gettext("Documents available until"), row.documents_until_at),
-            ("close", gettext("Bids close and are opened"), row.bids_close_at),
+            (
+                "close",
+                gettext("The auction begins" if live else "Bids close and are opened"),
+                row.bids_close_at,
+            ),
         ]
         stamp = row.published_at or row.created_at
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Sunroad//EN"]
