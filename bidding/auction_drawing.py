@@ -247,6 +247,7 @@ def room_words(terms: Terms) -> dict[str, str]:
         "outbid": _("Outbid"),
         "not_best": _("Not the best"),
         "is_best": _("Best so far"),
+        "days_left": _("{d} d {h} h"),
         "no_offer_yet": _("No offer yet"),
         "beyond": _("Not among the first three"),
         "rank": _("Rank {rank}"),

@@ -130,6 +130,8 @@ def receipt(bid: str) -> str:
         ]
         return page(
             "bidding/receipt.html",
+            opened=opening is not None and opening.state in (OpeningState.OPENED, OpeningState.CONFIRMED),
+            confirmed=opening is not None and opening.state is OpeningState.CONFIRMED,
             bid=found,
             tender=tender,
             lot=lot,

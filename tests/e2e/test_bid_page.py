@@ -61,6 +61,10 @@ def fill_in(page: Any) -> None:
 def keep_and_submit(page: Any, key: Path) -> str:
     page.wait_for_selector("#key-file:not([hidden])", timeout=60_000)
     page.fill("#field-passphrase", PASSPHRASE)
+    page.fill("#field-passphrase2", "another passphrase")
+    page.click("#save-key")
+    page.wait_for_selector("#key-trouble:not([hidden])")
+    assert page.evaluate("document.activeElement.id") == "field-passphrase2"
     page.fill("#field-passphrase2", PASSPHRASE)
     with page.expect_download() as download:
         page.click("#save-key")
@@ -113,6 +117,8 @@ def test_from_the_sealing_page_to_the_price_in_the_hall(site: Site, tmp_path: Pa
         page.wait_for_selector("#rehearsal:not([hidden])", timeout=60_000)
         assert "59876543.21" in page.inner_text("#rehearsal")
         assert "技术文件.pdf" in page.inner_text("#rehearsal")
+        assert "工期（日历天）：715" in page.inner_text("#rehearsal")
+        assert "period_days" not in page.inner_text("#rehearsal")
         assert not any(b"59876543" in body or PDF in body for body in sent)
 
         with site.without_csrf():

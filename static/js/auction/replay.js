@@ -96,7 +96,7 @@ function paint() {
   const end = state.stopped ? state.stopped.resumes_at : state.ends_at;
   const left = end ? Math.max(0, Math.ceil((Date.parse(end) - at) / 1000)) : null;
   const two = (value) => String(value).padStart(2, "0");
-  say($("left"), left === null ? (OVER.has(state.stage) ? "00:00" : "--:--") : left >= 86_400 ? `${Math.floor(left / 86_400)} d` : left >= 3600 ? `${two(Math.floor(left / 3600))}:${two(Math.floor(left / 60) % 60)}:${two(left % 60)}` : `${two(Math.floor(left / 60))}:${two(left % 60)}`);
+  say($("left"), left === null ? (OVER.has(state.stage) ? "00:00" : "--:--") : left >= 86_400 ? fill(given.words.days_left, { d: Math.floor(left / 86_400), h: Math.floor(left / 3600) % 24 }) : left >= 3600 ? `${two(Math.floor(left / 3600))}:${two(Math.floor(left / 60) % 60)}:${two(left % 60)}` : `${two(Math.floor(left / 60))}:${two(left % 60)}`);
   say($("clock-note"), end ? fill(state.stopped ? given.words.resumes : given.words.ends, { time: moment(end, at) }) : "");
   say($("price"), best === null ? given.words.no_offer_yet : unit.digits(best));
   $("price").parentElement.classList.toggle("au-price-words", best === null);

@@ -229,7 +229,7 @@ function network(state, delay) {
   const far = measured === null ? 0 : Math.abs(measured.ahead);
   const error = Math.max(1, Math.round(measured?.error ?? 0));
   const size = far < 10_000 ? `${Math.round(far)} ± ${error} ms` : `${Math.min(far / 1000, 9999).toFixed(1)} s`;
-  say($("net-offset"), measured === null || state === "lost" ? "—" : `${measured.ahead < 0 ? "−" : "+"}${size}`);
+  say($("net-offset"), measured === null || state === "lost" ? "—" : `${Math.round(far) === 0 ? "" : measured.ahead < 0 ? "−" : "+"}${size}`);
   say($("net-beat"), $("net-beat").dataset[state === "slow" ? "good" : state] ?? "");
   const slow = delay !== null && delay > 500;
   const skewed = measured !== null && Math.abs(measured.ahead) > Math.max(1000, 2 * measured.error);

@@ -29,6 +29,7 @@ const fail = (error) => {
   place.hidden = false;
   place.querySelector("[data-trouble]").textContent = sentence(error, words);
   place.scrollIntoView({ block: "nearest" });
+  place.focus({ preventScroll: true }); // or a keyboard would go on from the button, a page below the sentence
 };
 const light = (colour, text) => {
   const node = $(`light-${colour}`).content.cloneNode(true);
@@ -264,8 +265,11 @@ $("save-key").addEventListener("click", async () => {
     [one.value, two.value] = ["", ""];
     stepTo(4);
     allowSubmit();
+    $("key-trouble").hidden = true;
   } catch (error) {
-    fail(error);
+    $("key-trouble").textContent = sentence(error, words); // beside the fields it is about
+    $("key-trouble").hidden = false;
+    (error.code === "passphrases_differ" ? two : one).focus();
   }
 });
 

@@ -93,16 +93,17 @@ async function rehearse(form) {
     said.textContent = words.loading;
     const blob = await download(kit.base, part, blocks, (bytes) => {
       done += bytes;
-      said.textContent = `${words.loading} ${part} ${Math.round((100 * done) / size)}%`;
+      said.textContent = `${words.loading} ${words[`part_${part}`] ?? part} ${Math.round((100 * done) / size)}%`;
     });
     said.textContent = words.opening;
     const mine = key.parts.find((one) => one.part === part);
     const opened = await seal.openWithSecret(blob, seal.unb64(mine.secret), { lock: seal.unb64(mine.lock), root: seal.unhex(root) });
     const { manifest } = await seal.readBundle(opened.plain);
-    const lines = [...Object.entries(manifest.opening).map(([name, value]) => `${name}: ${value}`), ...manifest.files.map(({ name }) => name)];
+    const colon = document.documentElement.lang.startsWith("zh") ? "：" : ": ";
+    const lines = [...Object.entries(manifest.opening).map(([name, value]) => `${words[`item_${name}`] ?? name}${colon}${value}`), ...manifest.files.map(({ name }) => name)];
     for (const text of lines) {
       const [item, word] = [document.createElement("li"), document.createElement("span")];
-      word.textContent = `${part} · ${text}`;
+      word.textContent = `${words[`part_${part}`] ?? part} · ${text}`;
       item.append(word);
       list.append(item);
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -130,6 +131,20 @@ def test_the_session_goes_on_by_itself_while_an_objection_waits_for_its_answer(
             sa.select(FactRow).where(FactRow.name == "bidding.session.prolonged")
         ).one()
     assert prolonged.body["open_objections"] == 1
+
+
+def test_the_receipt_says_what_comes_next_as_the_opening_goes_on(deal: Deal, house: House) -> None:
+    bid = deal.bids(3)[0]
+
+    def steps() -> list[str]:
+        page = house.client(bid.bidder).get(f"/bids/{bid.code}").text
+        return re.findall(r'<li class="sr-step-(\w+)"', page)
+
+    assert steps() == ["done", "now", "next", "next"]
+    deal.close()
+    assert steps() == ["done", "done", "now", "next"]
+    deal.release(1, 3, 5)
+    assert steps() == ["done", "done", "done", "now"]
 
 
 def test_nobody_else_sees_a_bid_or_a_seat(deal: Deal, house: House) -> None:
