@@ -25,6 +25,7 @@ from kernel.web import (
     read,
     require_step_up,
     signed_in,
+    stepped_up,
 )
 from kernel.web.audience import limited
 from sealbid.errors import SealError
@@ -259,7 +260,7 @@ def _tokens(secret: str | None = None) -> dict[str, object]:
             .where(ApiToken.person_id == my_id(), ApiToken.revoked_at.is_(None), ApiToken.expires_at > now)
             .order_by(ApiToken.created_at.desc())
         ).all()
-    return {"tokens": rows, "scopes": actions.SCOPES, "secret": secret}
+    return {"tokens": rows, "scopes": actions.SCOPES, "secret": secret, "confirmed": stepped_up()}
 
 
 @views.post("/account/tokens")

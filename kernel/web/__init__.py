@@ -1,7 +1,7 @@
 """Doors: the words that views use. See ``docs/howto`` for a view, a form and an endpoint step by step."""
 
 from kernel.web.audience import api, public, signed_in
-from kernel.web.current import actor, begin, me, platform, presence, read, require_step_up
+from kernel.web.current import actor, begin, me, platform, presence, read, require_step_up, stepped_up
 from kernel.web.forms import Form, Instant, YuanField, parse_form, parse_json
 from kernel.web.paging import Page, page_of
 from kernel.web.problems import form_refused
@@ -25,4 +25,5 @@ __all__ = [
     "read",
     "require_step_up",
     "signed_in",
+    "stepped_up",
 ]

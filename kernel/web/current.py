@@ -76,9 +76,15 @@ def require_step_up(minutes: int = sessions.STEP_UP_MINUTES) -> None:
     Raises:
         NotAllowed: ``step_up_needed``; the page for it is ``identity.step_up``. Tokens never pass.
     """
-    found = presence()
-    if found is None:
+    if presence() is None:
         raise NotSignedIn("not_signed_in")
-    now = platform().outside.clock.now()
-    if found.stepped_up_at is None or (now - found.stepped_up_at).total_seconds() > minutes * 60:
+    if not stepped_up(minutes):
         raise NotAllowed("step_up_needed", source="sealing §10", minutes=minutes)
+
+
+def stepped_up(minutes: int = sessions.STEP_UP_MINUTES) -> bool:
+    """Whether the person proved presence in the last minutes: a page asks before it lets anybody type."""
+    found = presence()
+    if found is None or found.stepped_up_at is None:
+        return False
+    return (platform().outside.clock.now() - found.stepped_up_at).total_seconds() <= minutes * 60

@@ -140,7 +140,12 @@ def form_refused(template: str, refusal: Refusal, **context: Any) -> tuple[str, 
     problem = problem_of(refusal)
     errors = refusal.details.get("problems") or {}
     if not errors and refusal.field:
-        errors = {refusal.field: problem["detail"] or problem["title"]}
+        stop = "" if problem["title"].endswith((".", "。")) else "。" if current_lang() == "zh-CN" else ". "
+        errors = {
+            refusal.field: f"{problem['title']}{stop}{problem['detail']}"
+            if problem["detail"]
+            else problem["title"]
+        }
     context.setdefault("form", request.form)
     return render_template(template, problem=problem, errors=errors, **context), refusal.status
 

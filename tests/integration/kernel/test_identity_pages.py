@@ -236,18 +236,41 @@ def test_a_reset_link_is_too_old_after_an_hour(house: House) -> None:
     assert house.client().get(link[0]).status_code == 422
 
 
+def test_a_second_password_that_differs_is_said_to_differ(house: House) -> None:
+    entries = {
+        "uscc": a_uscc(4712),
+        "org_name": "江南路桥有限公司",
+        "legal_person": "王五",
+        "address": "阳光市",
+        "person_name": "李四",
+        "email": "li4@bidder.example",
+        "phone": "13800000000",
+        "password": "a quiet evening 9",
+        "password_again": "a quiet evening 8",
+    }
+
+    told = house.client().post("/register", data=entries).text
+
+    assert "两次输入的密码不一致。请再次输入。" in told
+
+
 def test_binding_pages_ask_for_presence_again_after_ten_minutes(house: House) -> None:
     client = house.client(house.person(Role.BIDDER))
     house.clock.tick(timedelta(minutes=10, seconds=1))
     answer = client.post("/account/tokens", data={"name": "cli", "scopes": ["bid"], "days": "30"})
     assert answer.status_code == 303
     assert answer.location.startswith("/step-up")
+    unconfirmed = client.get("/account/tokens").text
+    assert "/step-up?next=/account/tokens" in unconfirmed
+    assert 'name="scopes"' not in unconfirmed, "nobody types into a form that the confirmation would empty"
 
     assert client.post("/step-up", data={"password": "wrong one"}).status_code == 422
     assert client.post("/step-up", data={"password": PASSWORD}).status_code == 303
+    assert 'name="scopes"' in client.get("/account/tokens").text
 
     answer = client.post("/account/tokens", data={"name": "cli", "scopes": ["bid"], "days": "30"})
     assert answer.status_code == 200
+    assert "data-sr-copy" in answer.text
     assert re.search(r"sr_[A-Za-z0-9_-]{43}", answer.text)
 
 
