@@ -79,6 +79,29 @@ def _problem(status: int, code: str, title: str, detail: str) -> dict[str, Any]:
     }
 
 
+TYPED_LEAST = 12
+"""Characters that make a text worth keeping: shorter entries are typed again in a moment."""
+
+SECRETS = ("password", "passphrase", "token", "secret", "code", "account", "next")
+"""Parts of the names of fields that are never shown again."""
+
+
+def _typed(code: str) -> list[str]:
+    """The long texts of a form that came too late, for its author to copy: a reload would have lost them.
+
+    Only to a page of this site: another site's form must not put its words onto ours.
+    """
+    if code not in ("csrf", "not_signed_in") or request.method != "POST":
+        return []
+    if urlsplit(request.origin or request.referrer or "").netloc != request.host:
+        return []
+    return [
+        text
+        for name, text in request.form.items(multi=True)
+        if len(text.strip()) >= TYPED_LEAST and not any(part in name for part in SECRETS)
+    ]
+
+
 def answer(problem: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     """A problem as this request wants it: JSON or a page."""
     if wants_json():
@@ -88,7 +111,15 @@ def answer(problem: dict[str, Any], headers: dict[str, str] | None = None) -> Re
         )
     else:
         full = {"source": "", "field": "", "details": {}} | problem
-        response = make_response(render_template("problems/problem.html", problem=full), problem["status"])
+        response = make_response(
+            render_template(
+                "problems/problem.html",
+                problem=full,
+                typed=_typed(problem["code"]),
+                came_from=urlsplit(request.referrer or "").path or "/",
+            ),
+            problem["status"],
+        )
     response.headers.update(headers or {})
     response.headers["Content-Language"] = current_lang()
     response.headers["Cache-Control"] = "no-store"

@@ -186,6 +186,23 @@ def test_the_session_cookie_is_out_of_reach_of_scripts(house: House) -> None:
     assert not cookie or ("HttpOnly" in cookie and "SameSite=Lax" in cookie)
 
 
+def test_a_long_text_survives_a_form_that_came_too_late_but_only_on_our_own_pages(tmp_path: Any) -> None:
+    guarded = House(tmp_path, csrf=True)
+    text = "We object because the <b>score</b> of lot 1 was added up wrongly."
+    form = {"text": text, "password": "a very long password", "lot": "1"}
+
+    ours = guarded.client().post("/language", data=form, headers={"Origin": "http://localhost"}).text
+    theirs = (
+        guarded.client().post("/language", data=form, headers={"Origin": "https://elsewhere.example"}).text
+    )
+
+    assert "We object because the &lt;b&gt;score&lt;/b&gt; of lot 1" in ours
+    assert "a very long password" not in ours
+    assert "/sign-in?next=" in ours
+    assert "We object" not in theirs
+    guarded.close()
+
+
 def test_a_form_without_its_token_is_refused_and_a_bearer_token_needs_none(tmp_path: Any) -> None:
     guarded = House(tmp_path, csrf=True)
     refused = guarded.client().post("/sign-in", data={"email": "a@b.example", "password": "x"})
