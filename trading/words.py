@@ -145,6 +145,14 @@ CHECKS: Mapping[str, str] = {
 
 UNITS: Mapping[str, str] = {"N": "%(count)s days", "W": "%(count)s working days"}
 
+SPANS: Mapping[str, tuple[str, str]] = {
+    "M": ("1 minute", "%(count)s minutes"),
+    "H": ("1 hour", "%(count)s hours"),
+    "MO": ("1 month", "%(count)s months"),
+    "Y": ("1 year", "%(count)s years"),
+}
+"""Units of the rulebook that are no days: one of it, and several."""
+
 
 def business_of(regime: str) -> tuple[str, str]:
     """The word and the tag colour of a regime's kind of business."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 
 from kernel import calendar as calendars
 from kernel.errors import NotValid, Refusal
+from kernel.i18n import gettext as _
 from kernel.rights import Role
 from kernel.web import begin, form_refused, parse_form, platform, read, signed_in
 from trading import actions
@@ -60,6 +61,7 @@ def ask(code: str) -> Page:
             actions.ask_question(work, values["tender"].id, form.text)
     except Refusal as no:
         return _again("trading/ask.html", no, values)
+    flash(_("Your question is filed. The answer is published to everybody, without your name."), "success")
     return redirect(url_for("trading.my_desk"), code=303)
 
 
@@ -81,6 +83,7 @@ def file_objection(code: str) -> Page:
             )
     except Refusal as no:
         return _again("trading/object.html", no, values)
+    flash(_("Your objection is filed. The day of the answer stands beside it."), "success")
     return redirect(url_for("trading.my_desk"), code=303)
 
 

@@ -105,6 +105,9 @@ def limit_text(limit: rulebook.Limit) -> str:
         return f"{sign}{float_free(value)}%"
     if limit.unit.value in words.UNITS and isinstance(value, int):
         return sign + days_text(value, limit.unit.value)
+    if limit.unit.value in words.SPANS and isinstance(value, int):
+        one, several = words.SPANS[limit.unit.value]
+        return sign + (gettext(one) if value == 1 else gettext(several, count=value))
     return f"{sign}{value}"
 
 

@@ -60,3 +60,15 @@ def test_a_bidder_finds_the_registration_in_the_bar_of_a_phone_too(house: House)
 
     assert "/register" in bar.split("</div>", 1)[0]
     assert "Sign in to register" not in page
+
+
+def test_who_registered_reads_until_when_the_deposit_counts(house: House) -> None:
+    sale = published(house, rising=True)
+    client = house.client(house.person(Role.BIDDER))
+
+    page = client.post(
+        f"/auctions/{sale.auction().id}/register", data={"eligible": "yes"}, follow_redirects=True
+    ).text
+
+    assert "<dt>截止时间前</dt>" in page
+    assert "上述时间前到账" in page

@@ -15,6 +15,7 @@ from kernel.ledger.models import FactRow
 from kernel.rights import Role
 from tests.integration.bidding.deal import Deal
 from tests.support.house import House
+from trading import actions as trading
 
 
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
@@ -154,6 +155,21 @@ def test_nobody_else_sees_a_bid_or_a_seat(deal: Deal, house: House) -> None:
     assert house.client(deal.buyer).get(f"/bids/{bid.code}").status_code == 403
     assert house.client(house.person(Role.CUSTODIAN)).get(f"/custody/{deal.code}").status_code == 404
     assert house.client().get(f"/tenders/{deal.code}/opening/record.pdf").status_code == 404
+
+
+def test_while_the_tender_is_suspended_no_deadline_runs_on_the_pages_of_a_bidder(
+    deal: Deal, house: House
+) -> None:
+    bidder, supervisor = house.client(house.person(Role.BIDDER)), house.person(Role.SUPERVISOR)
+    page = f"/tenders/{deal.code}/bid"
+    assert "data-sr-countdown=" in bidder.get(page).text
+    with house.begin(house.actor(supervisor)) as work:
+        trading.suspend_tender(work, deal.tender_id, "投诉处理")
+
+    sealing = bidder.get(page).text
+
+    assert "data-sr-countdown=" not in sealing
+    assert "截止时间停止计时，恢复后按暂停时长顺延" in sealing
 
 
 def test_the_sealing_page_is_closed_at_the_deadline_and_names_both_clocks(deal: Deal, house: House) -> None:

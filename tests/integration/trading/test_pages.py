@@ -70,6 +70,16 @@ def test_no_page_shows_a_message_without_its_translation(
     assert "body." not in text
 
 
+def test_every_span_of_the_law_page_has_its_unit_and_no_source_is_a_file(standing_city: City) -> None:
+    page = standing_city.house.client().get("/law", query_string={"lang": "en"}).text
+
+    assert "rules.md" not in page
+    assert "Platform rules §3.2" in page
+    assert re.search(r'id="O-T2".*?30 minutes', page, re.S)
+    assert re.search(r'id="PN-16".*?24 hours', page, re.S)
+    assert re.search(r'id="PN-10".*?8 years', page, re.S)
+
+
 @pytest.mark.parametrize(
     "page", ["/tenders/SR2026-GC-99999", "/guide/nothing", "/law?edition=no", "/notices/not-a-uuid"]
 )
@@ -281,6 +291,7 @@ def test_a_question_is_answered_for_everybody_and_nobody_sees_who_asked(city: Ci
     name = house.actor(city.bidder).org_name
 
     assert bidder.post(f"/tenders/{tender.code}/ask", data={"text": "运距怎么算？"}).status_code == 303
+    assert "问题已提交" in bidder.get("/desk").text
     with house.read() as session:
         question = session.scalars(sa.select(Question)).one()
     assert "运距怎么算？" not in house.client().get(f"/tenders/{tender.code}").text
