@@ -126,7 +126,7 @@ def steps(
     def span(key: str, name: str, field: str, start: datetime, end: datetime, *, at: datetime) -> None:
         limit = law.get(name)
         if limit is None:
-            found.append(Step(key, "", at))
+            found.append(Step(key, "", at, end))
             return
         unit = limit.period.unit
         days = calendar.days_between(local_date(start), local_date(end), unit)

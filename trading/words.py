@@ -95,7 +95,7 @@ METHODS: Mapping[str, str] = {
 
 STAGES: Mapping[str, tuple[str, str]] = {
     "draft": ("Draft", "n"),
-    "suspended": ("Suspended", "y"),
+    "suspended": ("On hold", "y"),
     "tendering": ("Open for bids", "i"),
     "closed": ("Waiting to be opened", "i"),
     "opening": ("Being opened", "i"),

@@ -170,6 +170,9 @@ def test_while_the_tender_is_suspended_no_deadline_runs_on_the_pages_of_a_bidder
 
     assert "data-sr-countdown=" not in sealing
     assert "截止时间停止计时，恢复后按暂停时长顺延" in sealing
+    public = house.client().get(f"/tenders/{deal.code}").text
+    assert "已暂停" in public
+    assert "已停用" not in public, "that is an account"
 
 
 def test_the_sealing_page_is_closed_at_the_deadline_and_names_both_clocks(deal: Deal, house: House) -> None:
