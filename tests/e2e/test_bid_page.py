@@ -216,12 +216,18 @@ def test_a_bid_is_replaced_by_its_own_key_and_withdrawn_without_it(site: Site, t
 
         page.goto(f"/bids/{second}")
         assert axe(page) == []
+        page.click("button[value=withdraw]")
+        page.wait_for_selector(
+            "#key-said:has-text('请先选择您的密钥文件')"
+        )  # beside the button, not above the page
         page.check("#field-lost")
         page.click("button[value=withdraw]")
         with page.expect_navigation():
             page.click(
                 "dialog[open] button.sr-btn-danger, dialog[open] [data-yes], dialog[open] .sr-btn-primary"
             )
+        page.wait_for_selector(f"a[href='/tenders/{deal.code}/bid']:has-text('我要投标')")
+        assert page.locator(".sr-step-now").count() == 0  # nothing comes next for a bid that was taken back
         assert mistakes == []
     with house.read() as session:
         bids = {bid.code: bid for bid in session.scalars(sa.select(Bid))}

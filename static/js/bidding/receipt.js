@@ -75,7 +75,7 @@ async function checkReceipt(tries = 0) {
 // ---------- the bidder's own key ----------
 async function keyFile(form) {
   const [file] = form.elements.namedItem("sbkey").files;
-  if (!file) throw refuse("lockbox_shape");
+  if (!file) throw refuse("key_file_missing");
   const bytes = new Uint8Array(await file.arrayBuffer());
   const found = seal.jcs.decode(await unlock(bytes, form.elements.namedItem("passphrase").value, "bid-secret"));
   if (found.bid !== kit.bid) throw refuse("wrong_bid");
@@ -137,13 +137,15 @@ async function offer(form) {
 $("key-form")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   $("trouble").hidden = true;
+  $("key-said").classList.remove("sr-bad", "sr-medium");
   const { submitter, target: form } = event;
   submitter.disabled = true;
   try {
     await { rehearse, withdraw, offer }[submitter.value](form);
   } catch (error) {
-    $("key-said").textContent = "";
-    fail(error);
+    $("key-said").textContent = sentence(error, words); // beside the button, not a page above it
+    $("key-said").classList.add("sr-bad", "sr-medium");
+    $("key-said").scrollIntoView({ block: "nearest" });
   } finally {
     submitter.disabled = false;
   }
