@@ -68,7 +68,9 @@ def ask(code: str) -> Page:
 @views.get("/tenders/<code>/object")
 @signed_in(Role.BIDDER)
 def objecting(code: str) -> Page:
-    return render_template("trading/object.html", **_values(code))
+    """The form; whoever comes from a result finds its matter and its lot chosen."""
+    chosen = {name: request.args.get(name, "") for name in ("matter", "lot")}
+    return render_template("trading/object.html", **(_values(code) | {"form": chosen}))
 
 
 @views.post("/tenders/<code>/object")

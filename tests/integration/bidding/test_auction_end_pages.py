@@ -15,6 +15,7 @@ from kernel.rights import Role
 from tests.integration.auction.sale import Hall, Sale
 from tests.integration.auction.test_auction_live import listening
 from tests.support.house import House
+from trading.actions.lots import winner_name
 
 STEP = {"step": Step(amount=Money.from_yuan("5000"))}
 
@@ -70,6 +71,10 @@ def test_a_low_offer_is_passed_over_with_a_ground_but_a_sale_is_final(house: Hou
     assert answer.status_code == 303
     assert sale.lot().outcome is not None
     assert sale.lot().outcome["plate"] == second  # type: ignore[index]
+    winner = winner_name(sale.lot().outcome or {})
+    shown = house.client().get(f"/tenders/{sale.code}").get_data(as_text=True)
+    assert winner
+    assert f"中标人：{winner}" in shown
 
     up = sale.next(procedure="auction", regime="AD", format=Format.ASCENDING, printed=STEP)
     hall = played(up, 1_000_000)

@@ -158,6 +158,8 @@ def test_result_replay_and_frames_come_only_after_the_end(sale: Sale) -> None:
     assert [one["amount"] for one in offers] == ["990000.00", "985000.00", "980000.00"]
     assert told["records"]
     assert "回放" in client.get("/auctions").get_data(as_text=True)
+    mine = sale.house.client(seats[2].person_id).get("/auctions").get_data(as_text=True)
+    assert f"{path}/register" not in mine, "nobody registers for what is over"
 
 
 def test_the_tender_page_leads_to_registration_and_hall(sale: Sale) -> None:

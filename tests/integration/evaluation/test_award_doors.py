@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -322,3 +324,16 @@ def test_an_award_is_refused_while_an_objection_is_open(scene: Make) -> None:
         awards.confirm_award(work, one.lot().id, bid=best)
     page = one.client(one.deal.buyer).get(desk(one) + "?lang=en").text
     assert "objections wait" in page
+
+
+def test_who_comes_from_a_result_finds_its_matter_and_lot_chosen(scene: Make) -> None:
+    one = scene(stage="published")
+    bidder = one.client(one.world.bidders[1])
+    page = bidder.get(f"/tenders/{one.code}?lang=en").text
+    way = re.search(r'href="(/tenders/[^"]+/object\?[^"]+)"', page)
+    assert way is not None
+    form = bidder.get(html.unescape(way[1])).text
+    assert re.search(r'<input[^>]*value="result"[^>]*checked', form)
+    assert re.search(rf'<option[^>]*value="{one.lot().id}"[^>]*selected', form)
+    plain = bidder.get(f"/tenders/{one.code}/object").text
+    assert " checked" not in plain
