@@ -150,9 +150,10 @@ def commit(code: str, body: Submission) -> Response:
     if body.lost_key:
         require_step_up()
     replace = None if body.replace is None else body.replace.model_dump()
+    parts = [one.part for one in body.blocks]
     hashes = {one.part: _bytes(one.hashes, "blocks") for one in body.blocks}
-    if len(hashes) != len(body.blocks):
-        raise NotValid("bid_hashes", source="sealing §6", field="blocks")
+    if twice := sorted({part for part in parts if parts.count(part) > 1}):
+        raise NotValid("bid_hashes", source="sealing §6", field="blocks", part=twice)
     with begin() as work:
         tender = queries.tender_by_code(work.session, code, work.now)
         bid = submission.commit_bid(work, tender.id, body.body, body.sig, hashes, replace=replace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from kernel.money import Money
-from kernel.pdf import Sheet
+from kernel.pdf import Sheet, printed_time
 
 
 def render_confirmation(
@@ -40,7 +40,7 @@ def render_confirmation(
             ("成交价（元）", f"{price.yuan:,.2f}"),
             ("大写", price.capitals()),
             ("号牌", plate),
-            ("竞价结束", ended_at),
+            ("竞价结束（北京时间）", printed_time(ended_at)),
             ("出让人" if sale else "采购人", seller),
             ("竞价记录 SHA-256", journal_sha256),
             ("确认日期", decided_on.isoformat()),

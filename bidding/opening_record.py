@@ -6,9 +6,18 @@ from typing import Any
 
 from bidding.bond_words import RECORD_FORMS, RECORD_WORTH
 from kernel.money import Money
-from kernel.pdf import Sheet
+from kernel.pdf import Sheet, printed_amount, printed_time
 
 WAYS = {"custodians": "保管人解密", "bidder": "投标人密钥", "": "—"}
+ROLES = {
+    "tenderer": "招标人",
+    "operator": "交易中心",
+    "supervisor": "监督部门",
+    "notary": "公证处",
+    "association": "行业协会",
+}
+DRAWS = {"k-value": "K 值", "experts": "评标专家"}
+ZONE = "（北京时间，下同）"
 
 
 def render_record(record: dict[str, Any]) -> bytes:
@@ -16,8 +25,8 @@ def render_record(record: dict[str, Any]) -> bytes:
     sheet = Sheet("开标记录", subtitle=f"{record['title']}（{record['tender']}）", footer=_footer(record))
     sheet.facts(
         [
-            ("截止时间", record["closed_at"]),
-            ("开标完成时间", record["opened_at"]),
+            ("截止时间", printed_time(record["closed_at"]) + ZONE),
+            ("开标完成时间", printed_time(record["opened_at"]) + ZONE),
             ("递交份数", str(record["delivered"])),
             ("撤回 / 逾期未传完", f"{record['withdrawn']} / {record['late']}"),
             ("截标记录日志序号", str(record["close_leaf"])),
@@ -40,14 +49,14 @@ def render_record(record: dict[str, Any]) -> bytes:
     sheet.heading("保管人释放钥匙")
     sheet.table(
         ["席位", "角色", "单位", "释放时间"],
-        [[str(c["x"]), c["role"], c["org"], c["released_at"] or "未释放"] for c in record["custodians"]],
+        [_custodian(one) for one in record["custodians"]],
         [14, 28, 90, 42],
     )
     if record["draws"]:
         sheet.heading("现场抽取")
         sheet.table(
             ["标段", "种类", "结果", "种子（可复算）"],
-            [[str(d["lot"]), d["kind"], "、".join(d["result"]), d["seed"]] for d in record["draws"]],
+            [_draw(one) for one in record["draws"]],
             [14, 22, 24, 114],
         )
     if record["failed_lots"]:
@@ -61,11 +70,20 @@ def _row(bid: dict[str, Any]) -> list[str]:
         str(bid["order"]),
         str(bid["lot"]),
         bid["bidder"],
-        bid["price"] if price else f"未开启：{bid['why']}",
+        printed_amount(bid["price"]) if price else f"未开启：{bid['why']}",
         price.capitals() if price else "",
-        bid["completed_at"],
+        printed_time(bid["completed_at"]),
         WAYS.get(bid["way"], bid["way"]) if bid["ok"] else "失败",
     ]
+
+
+def _custodian(one: dict[str, Any]) -> list[str]:
+    released = printed_time(one["released_at"]) if one["released_at"] else "未释放"
+    return [str(one["x"]), ROLES.get(one["role"], one["role"]), one["org"], released]
+
+
+def _draw(one: dict[str, Any]) -> list[str]:
+    return [str(one["lot"]), DRAWS.get(one["kind"], one["kind"]), "、".join(one["result"]), one["seed"]]
 
 
 def _bond(bid: dict[str, Any]) -> list[str]:
@@ -74,9 +92,9 @@ def _bond(bid: dict[str, Any]) -> list[str]:
         str(bid["order"]),
         bid["bidder"],
         RECORD_FORMS[bond["form"]],
-        bond.get("amount", "—"),
-        bond["due"],
-        bond.get("issuer") or bond.get("arrived_at", "—"),
+        printed_amount(bond.get("amount", "—")),
+        printed_amount(bond["due"]),
+        bond.get("issuer") or printed_time(bond.get("arrived_at")),
         RECORD_WORTH[bond["standing"]],
     ]
 

@@ -22,7 +22,13 @@ def parse_range(text: str) -> tuple[int, int]:
     found = _RANGE.fullmatch(text)
     first, last = (int(found[1]), int(found[2])) if found else (0, -1)
     if not 0 <= last - first <= GROUP_BLOCKS_MAX:  # the header is one more than the eight chunks beside it
-        raise NotValid("block_range", source="sealing §6", field="blocks", blocks_max=GROUP_BLOCKS_MAX + 1)
+        raise NotValid(
+            "block_range",
+            source="sealing §6",
+            field="blocks",
+            count=max(last - first + 1, 0),
+            blocks_max=GROUP_BLOCKS_MAX + 1,
+        )
     return first, last
 
 

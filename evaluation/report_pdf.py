@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from kernel.pdf import Sheet
+from kernel.pdf import Sheet, printed_amount, printed_time
 from sealbid import jcs
 
 METHODS = {
@@ -46,7 +46,7 @@ def render_report(body: Mapping[str, Any], signatures: Mapping[str, Any]) -> byt
             [
                 bid["code"],
                 bid["bidder"],
-                bid["price"],
+                printed_amount(bid["price"]),
                 "有效" if bid["valid"] else "否决",
                 "；".join(f"{g['ground']} {g['clause']} {'、'.join(g['reasons'])}" for g in bid["grounds"]),
             ]
@@ -58,7 +58,16 @@ def render_report(body: Mapping[str, Any], signatures: Mapping[str, Any]) -> byt
     sheet.heading("推荐的中标候选人")
     sheet.table(
         ["名次", "候选人", "统一社会信用代码", "报价（元）", "得分 / 评标价"],
-        [[str(c["rank"]), c["bidder"], c["uscc"], c["price"], str(c["score"])] for c in body["candidates"]],
+        [
+            [
+                str(c["rank"]),
+                c["bidder"],
+                c["uscc"],
+                printed_amount(c["price"]),
+                printed_amount(str(c["score"])),
+            ]
+            for c in body["candidates"]
+        ],
         [14, 62, 42, 30, 26],
     )
     if body["outliers"]:
@@ -71,12 +80,12 @@ def render_report(body: Mapping[str, Any], signatures: Mapping[str, Any]) -> byt
     sheet.heading("评标委员会签名")
     seats = {str(m["number"]): m["seat"] for m in body["panel"]}
     sheet.table(
-        ["席位", "身份", "签名时间", "签名密钥", "不同意见"],
+        ["席位", "身份", "签名时间（北京时间）", "签名密钥", "不同意见"],
         [
             [
                 number,
                 SEATS.get(seats.get(number, ""), ""),
-                s["at"],
+                printed_time(s["at"]),
                 "逾期未签，视为同意" if s.get("deemed") else s["sig"]["kid"],
                 s["dissent"] or "无",
             ]
@@ -91,12 +100,16 @@ def _scores(sheet: Sheet, body: Mapping[str, Any]) -> None:
     codes = {bid["bid"]: bid["code"] for bid in body["bids"]}
     results = body["results"]["results"]
     if "benchmark" in body["results"]:
-        sheet.text(f"评标基准价：{body['results']['benchmark']} 元")
+        sheet.gap()
+        sheet.text(f"评标基准价：{printed_amount(body['results']['benchmark'])} 元")
     if not results or "total" not in results[0]:
         sheet.heading("评标价排序")
         sheet.table(
             ["名次", "代号", "报价（元）", "评标价（元）"],
-            [[str(r["rank"]), codes[r["bid"]], r["price"], r["evaluated"]] for r in results],
+            [
+                [str(r["rank"]), codes[r["bid"]], printed_amount(r["price"]), printed_amount(r["evaluated"])]
+                for r in results
+            ],
             [20, 30, 62, 62],
         )
         return

@@ -8,6 +8,8 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -20,6 +22,8 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+
+from kernel.clock import SHANGHAI
 
 FONTS = Path(__file__).resolve().parent.parent / "static" / "fonts" / "pdf"
 REGULAR, BOLD = "NotoSansSC", "NotoSansSC-Bold"
@@ -43,6 +47,26 @@ def missing_glyphs(text: str) -> str:
     register_fonts()
     face: Any = pdfmetrics.getFont(REGULAR).face
     return "".join(sorted({c for c in text if c.isprintable() and ord(c) not in face.charToGlyph}))
+
+
+def printed_time(instant: str | datetime | None) -> str:
+    """An instant as a Chinese document prints it: Beijing time to the second; "—" for none.
+
+    Args:
+        instant: a datetime, or its RFC 3339 text as the canonical records carry it.
+    """
+    if not instant:
+        return "—"
+    moment = instant if isinstance(instant, datetime) else datetime.fromisoformat(instant)
+    return f"{moment.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"
+
+
+def printed_amount(yuan: str) -> str:
+    """An amount of a canonical record with thousands separators: ``17,383,300.00``; what is no number stays."""
+    try:
+        return f"{Decimal(yuan):,f}"
+    except InvalidOperation:
+        return yuan
 
 
 class Sheet:
@@ -75,18 +99,22 @@ class Sheet:
         for line in text.splitlines() or [""]:
             self._story.append(Paragraph(escape(line), self._body))
 
+    def gap(self) -> None:
+        """A little air, for a sentence that follows a table."""
+        self._story.append(Spacer(1, 2 * mm))
+
     def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """A two-column list of names and values."""
+        """A two-column list of names and values; a value longer than a page goes on on the next one."""
         rows = [[Paragraph(escape(k), self._head), Paragraph(escape(v), self._cell)] for k, v in pairs]
-        table = Table(rows, colWidths=[38 * mm, 136 * mm])
+        table = Table(rows, colWidths=[38 * mm, 136 * mm], splitInRow=1)
         table.setStyle(TableStyle([*_GRID]))
         self._story.append(table)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float]) -> None:
-        """A table; widths are millimetres and sum to at most 174."""
+        """A table; widths are millimetres and sum to at most 174. A row longer than a page goes on on the next."""
         cells: list[list[Any]] = [[Paragraph(escape(h), self._head) for h in header]]
         cells += [[Paragraph(escape(c), self._cell) for c in row] for row in rows]
-        table = Table(cells, colWidths=[w * mm for w in widths], repeatRows=1)
+        table = Table(cells, colWidths=[w * mm for w in widths], repeatRows=1, splitInRow=1)
         table.setStyle(TableStyle([*_GRID, ("BACKGROUND", (0, 0), (-1, 0), colors.HexColor("#EDF1F6"))]))
         self._story.append(table)
 

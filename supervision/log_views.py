@@ -113,8 +113,9 @@ def log_proof(index: int) -> Response:
     """The C2SP proof file of an entry."""
     with read() as session:
         proof = trust.proof_of(session, platform().settings, index)
+        size = sequencer.head(session).size
     if proof is None:
-        raise NotFound("entry_unknown", index=index)
+        raise NotFound("entry_unknown", index=index, size=size)
     response = Response(str(proof), content_type="text/plain; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{index}.tlog-proof"'
     return response
@@ -127,8 +128,9 @@ def log_record(index: int) -> Response:
     house = platform()
     with read() as session:
         entry = log_queries.entry_of(session, house.settings, index, house.outside.clock.now())
+        size = sequencer.head(session).size
     if entry is None:
-        raise NotFound("entry_unknown", index=index)
+        raise NotFound("entry_unknown", index=index, size=size)
     answer: dict[str, Any] = {"index": index, "entry": entry.row.entry, "disclosed": entry.row.shown}
     if entry.row.shown:
         answer["record"] = jcs.decode_object(entry.record.encode())

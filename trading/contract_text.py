@@ -83,7 +83,7 @@ def signed_document(body: Mapping[str, Any], signatures: Mapping[str, Any]) -> b
 
 def render_contract(body: Mapping[str, Any], signatures: Mapping[str, Any]) -> bytes:
     """The contract's PDF. The canonical JSON is the authoritative form."""
-    from kernel.pdf import Sheet  # loads the PDF library, which a start does not need
+    from kernel.pdf import Sheet, printed_time  # loads the PDF library, which a start does not need
 
     digest = digest_of(body)
     price, bond = Money.from_yuan(body["price"]), Money.from_yuan(body["performance_bond"])
@@ -118,9 +118,9 @@ def render_contract(body: Mapping[str, Any], signatures: Mapping[str, Any]) -> b
     sheet.heading("签名")
     words = {"buyer": "甲方", "supplier": "乙方"}
     sheet.table(
-        ["当事人", "签名人", "时间", "密钥"],
+        ["当事人", "签名人", "时间（北京时间）", "密钥"],
         [
-            [words[party], str(one["name"]), str(one["at"]), str(one["sig"]["kid"])]
+            [words[party], str(one["name"]), printed_time(str(one["at"])), str(one["sig"]["kid"])]
             for party, one in sorted(signatures.items())
         ],
         [20, 40, 44, 70],

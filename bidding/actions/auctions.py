@@ -118,7 +118,7 @@ def _require_fitting(tender: Tender, lot: Lot, printed: Printed) -> None:
             "auction_direction", source="rules §1.4", field="terms.direction", procedure=procedure.code
         )
     if terms.currency != "CNY":
-        raise NotValid("auction_currency", source="rules §2.10", field="terms.currency")
+        raise NotValid("auction_currency", source="rules §2.10", field="terms.currency", currency="CNY")
     if not up and terms.first_minor is not None and terms.first_minor > lot.ceiling.minor:
         raise NotValid(
             "auction_above_ceiling",

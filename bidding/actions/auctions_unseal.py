@@ -177,7 +177,7 @@ def offer_secret(work: Work, code: str, secret: bytes) -> None:
     closing = closing_at(work.session, tender.id, slip.part)
     held = work.session.get(ClosedSlip, slip.id)
     if closing is None or held is None:
-        raise NotNow("not_closed", source="rules §4.7")
+        raise NotNow("not_closed", source="rules §4.7", bids_close_at=tender.bids_close_at)
     if closing.state is not OpeningState.RELEASING or held.ok is not None:
         raise NotNow("release_over", state=closing.state)
     try:

@@ -159,7 +159,7 @@ def confirm_opening(work: Work, tender_id: UUID) -> Opening:
     unanswered = work.session.scalar(_UNANSWERED, {"tender_id": tender_id})
     if unanswered:
         if not work.actor.is_system:
-            raise NotNow("objection_open", source="实施条例 第四十四条")
+            raise NotNow("objection_open", source="实施条例 第四十四条", open=unanswered)
         opening.objections_until_at = work.now + timers_of(tender, work.now).objections_least
         work.record(
             facts.SessionProlonged(

@@ -79,7 +79,7 @@ def require_small_enough(size: int, most: int) -> None:
     if size <= 0:
         raise NotValid("bid_empty", source="rules.md O-03", field="size")
     if size > most:
-        raise NotValid("bid_too_large", source="rules.md O-03", field="size", most=most)
+        raise NotValid("bid_too_large", source="rules.md O-03", field="size", bytes_max=most)
 
 
 def loss_of(cause: Cause) -> Loss:

@@ -192,7 +192,8 @@ def _all_locked(session: Session, tender: Tender, panel: Panel, lot: Lot) -> boo
 
 def _require_equal_objective(session: Session, tender: Tender, panel: Panel, lots: list[Lot]) -> None:
     """Objective criteria get the same points from everybody (spec rules CL-02)."""
-    factors = factors_of(terms_of(tender))
+    terms = terms_of(tender)
+    factors, names = factors_of(terms), {one.id: one.name for one in terms.factors}
     for lot in lots:
         unequal = rules.unequal_objective(sheets_of(session, panel, lot), factors)
         if unequal:
@@ -200,6 +201,7 @@ def _require_equal_objective(session: Session, tender: Tender, panel: Panel, lot
                 "objective_unequal",
                 source="政府采购货物和服务招标投标管理办法 第六十四条",
                 pairs=[list(p) for p in unequal],
+                items=sorted({names.get(code, code) for _, code in unequal}),
             )
 
 

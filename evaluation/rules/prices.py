@@ -133,7 +133,7 @@ def with_deviations(price: Money, deviations: Sequence[Deviation], printed: froz
     Source: 招标投标法 第四十一条; 招标投标法实施条例 第四十九条; rules.md §2.6 (EX-6).
     """
     if strange := sorted({one.code for one in deviations} - printed):
-        raise NotValid("criterion_not_printed", source="招标投标法实施条例 第四十九条", criteria=strange)
+        raise NotValid("criterion_not_printed", source="招标投标法实施条例 第四十九条", factors=strange)
     return sum((one.amount for one in deviations), price)
 
 

@@ -104,7 +104,7 @@ def member_score(points: Sequence[Exact], how: Aggregation = Aggregation.MEAN) -
     ordered = sorted(exact(one) for one in points)
     if how is not Aggregation.MEAN:
         if len(ordered) < 3:
-            raise NotValid("too_few_to_trim", source="rules.md §2.9", members=len(ordered))
+            raise NotValid("too_few_to_trim", source="rules.md §2.9", members=len(ordered), least=3)
         ordered = ordered[1:-1]
     return score(mean(ordered))
 
@@ -143,7 +143,7 @@ def factor_scores(
     if missing:
         raise NotNow("sheets_missing", source="rules.md §2.9", missing=missing)
     if unequal := unequal_objective(sheets, factors):
-        raise NotValid("objective_unequal", source=_OBJECTIVE, items=unequal)
+        raise NotValid("objective_unequal", source=_OBJECTIVE, items=sorted({code for _, code in unequal}))
     result: dict[str, dict[str, Score]] = {}
     for bid in sorted(by_bid):
         given = [by_bid[bid][member] for member in sorted(by_bid[bid])]

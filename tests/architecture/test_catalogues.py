@@ -140,6 +140,27 @@ def test_every_refusal_has_a_title_and_a_detail(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
+def test_every_refusal_gives_what_its_detail_prints(folder: str) -> None:
+    """A value that is not given is printed as a dash: 公示期至 - says nobody when to come back."""
+    known = texts(folder)
+    missing = []
+    for path, tree in sources():
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and node.args and name_of(node) in REFUSALS):
+                continue
+            given = {one.arg for one in node.keywords}
+            code = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+            if code is None or None in given:  # put together, or given as a whole
+                continue
+            wanted = {
+                name for text, _ in known.get(f"refusal.{code}.detail", []) for name in _NAMED.findall(text)
+            }
+            if wanted - given:
+                missing.append(f"{path.relative_to(ROOT)}:{node.lineno}: {code} {sorted(wanted - given)}")
+    assert not missing, "\n" + "\n".join(missing)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_every_problem_of_http_and_of_fields_has_its_words(folder: str) -> None:
     from kernel.web.problems import HTTP_CODES
 

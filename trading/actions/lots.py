@@ -74,14 +74,14 @@ def settle_lot(work: Work, lot_id: UUID, outcome: Outcome) -> Lot:
     """Confirm the award of a lot after its standstill.
 
     Raises:
-        NotNow: ``standstill_running``, ``objection_open``, ``suspended``, ``wrong_stage``.
+        NotNow: ``objection_open``, ``suspended``, ``standstill_running``, ``wrong_stage``.
 
     Source: 实施条例 第五十四条、第五十五条.
     """
     lot = work.lock(Lot, lot_id)
-    if lot.standstill_until_at is not None and work.now < lot.standstill_until_at:
-        raise NotNow("standstill_running", source="实施条例 第五十四条", until=lot.standstill_until_at)
     require_undisturbed(work.session, lot.tender, lot)
+    if lot.standstill_until_at is not None and work.now < lot.standstill_until_at:
+        raise NotNow("standstill_running", source="实施条例 第五十四条", ends_at=lot.standstill_until_at)
     move_lot(work, lot_id, Move.CONFIRM_AWARD)
     lot.outcome = {
         "bid": outcome.bid,
@@ -140,8 +140,8 @@ def require_undisturbed(session: Session, tender: Tender, lot: Lot | None = None
 
     Source: 实施条例 第二十二条、第五十四条; spec rules LC-04.
     """
-    if open_objections(session, tender.id, lot.id if lot else None):
-        raise NotNow("objection_open", source="实施条例 第五十四条")
+    if waiting := open_objections(session, tender.id, lot.id if lot else None):
+        raise NotNow("objection_open", source="实施条例 第五十四条", open=len(waiting))
     if tender.suspended_at is not None:
         raise NotNow("suspended", source="实施条例 第五十四条", reason=tender.suspended_for)
 
@@ -171,8 +171,8 @@ def resume_tender(work: Work, tender_id: UUID, *, by_law: bool = False) -> Tende
         work.require(TENDER_SUSPEND, tender)
     if tender.suspended_at is None:
         raise NotNow("not_suspended", tender=tender.code)
-    if open_objections(work.session, tender.id):
-        raise NotNow("objection_open", source="实施条例 第五十四条")
+    if waiting := open_objections(work.session, tender.id):
+        raise NotNow("objection_open", source="实施条例 第五十四条", open=len(waiting))
     stood = work.now - tender.suspended_at
     if tender.suspended_at < tender.bids_close_at and _tendering(tender):
         tender.bids_close_at = _whole_minute(tender.bids_close_at + stood)
