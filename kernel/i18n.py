@@ -21,6 +21,7 @@ from babel.numbers import format_decimal
 from flask import Flask, g, has_request_context, request
 from markupsafe import Markup, escape
 
+from kernel.citations import in_english
 from kernel.clock import SHANGHAI
 from kernel.money import Money
 from kernel.party import PartyName
@@ -280,6 +281,11 @@ def legal_name(name: str, english: str | None = None) -> str:
     return shown if shown == registered else f"{shown} ({registered})"
 
 
+def cited(text: object) -> str:
+    """A legal basis in the language of the page. Source: kernel.citations."""
+    return in_english(str(text)) if current_lang() == "en" else str(text)
+
+
 def bytes_text(value: int) -> str:
     """A size for reading: 512 B, 3.4 kB, 12.0 MB, 1.00 GB (powers of 1000)."""
     for unit, size, places in (("GB", 10**9, 2), ("MB", 10**6, 1), ("kB", 10**3, 1)):
@@ -308,6 +314,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "party_name": party_name,
     "legal_name": legal_name,
     "bytes": bytes_text,
+    "cited": cited,
     "iso": iso,
 }
 
