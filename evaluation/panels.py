@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from evaluation import queries, words
-from evaluation.actions.panels import committed, panel_of
+from evaluation.actions.panels import committed, free_experts, panel_of
 from kernel.i18n import marked
 from kernel.identity.queries import english_names
 from kernel.ledger.models import LogRecord
@@ -18,8 +19,14 @@ from kernel.web.panels import Filling, panel
 from trading.models import Notice, Tender
 from trading.rights import runs_tender
 from trading.rules.lifecycle import Stage
+from trading.terms import parse_terms
 
 NONE = (None, None)
+
+
+def specialties_for(session: Session, tender: Tender) -> dict[str, int]:
+    """Each specialty of the roster and how many of its experts may be drawn for this tender."""
+    return Counter(code for one in free_experts(session, tender) for code in set(one.specialties))
 
 
 def published_lots(session: Session, tender: Tender) -> list[dict[str, Any]]:
@@ -107,4 +114,20 @@ def duty_panel(session: Session, subject: Any, actor: Actor) -> Filling:
     return ("evaluation/_duty_panel.html", {"seats": seats}) if shown else None
 
 
-PANELS = (result_panel, door_panel, duty_panel)
+@panel("wizard-terms", "experts", order=20)
+def roster_panel(session: Session, tender: Any, _actor: Actor) -> Filling:
+    """For who prepares a tender: the specialties of the roster and how many may be drawn, so that none is guessed."""
+    terms = parse_terms(tender.terms)
+    if terms.method in ("lowest_price", "live"):
+        return None
+    wanted = terms.panel.seats - terms.panel.buyer_seats
+    counts = specialties_for(session, tender)
+    return "evaluation/panel_experts.html", {
+        "counts": sorted(counts.items()),
+        "chosen": terms.panel.specialty,
+        "found": counts.get(terms.panel.specialty, 0),
+        "wanted": wanted,
+    }
+
+
+PANELS = (result_panel, door_panel, duty_panel, roster_panel)

@@ -97,9 +97,18 @@ def speaking(lang: str) -> Iterator[None]:
         _spoken.reset(token)
 
 
+COUNTED = ("count", "n", "days")
+"""The values of a text that decide between one and many."""
+
+
 def gettext(msgid: str, **values: object) -> str:
     """The text behind a message id in the current language, with ``%(name)s`` filled in."""
-    text = catalogue(current_lang()).get(msgid, msgid)
+    texts = catalogue(current_lang())
+    text = texts.get(msgid, msgid)
+    if values and any(values.get(name) in (1, "1") for name in COUNTED):
+        text = texts.get(
+            f"one.{msgid}", text
+        )  # English alone has a form for one; Chinese has no such entries
     return text % values if values else text
 
 

@@ -80,6 +80,13 @@ def enrol_expert(
     return expert
 
 
+def free_experts(session: Session, tender: Tender) -> list[Expert]:
+    """The active experts of the roster whom neither the buyer nor the agent employs."""
+    employers = {tender.buyer_id, tender.agent_id} - {None}
+    active = session.scalars(sa.select(Expert).where(Expert.status == "active"))
+    return [one for one in active if one.employer_id not in employers]
+
+
 def freeze_pool(work: Work, fact: NoticePublished) -> None:
     """Listener: with the notice, fix who can be drawn. The list stays secret, its root is logged.
 
@@ -101,12 +108,7 @@ def freeze_pool(work: Work, fact: NoticePublished) -> None:
     if terms.panel.buyer_seats >= terms.panel.seats:
         raise NotValid("too_few_experts", source="招标投标法 第三十七条", field="terms.panel")
     wanted = terms.panel.seats - terms.panel.buyer_seats
-    employers = {tender.buyer_id, tender.agent_id} - {None}
-    free = [
-        expert
-        for expert in work.scalars(sa.select(Expert).where(Expert.status == "active"))
-        if expert.employer_id not in employers
-    ]
+    free = free_experts(work.session, tender)
     pool = sorted(str(one.person_id) for one in free if terms.panel.specialty in one.specialties)
     if len(pool) < wanted:
         raise NotNow("expert_pool_small", source="招标投标法 第三十七条", experts=len(pool), wanted=wanted)

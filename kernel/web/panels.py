@@ -34,7 +34,7 @@ PLACES = (
 ``tender-action``: actions under the countdown. ``tender-notice``: notices under its title.
 ``bid``: cards of the sealing page.
 ``wizard``: cards of the buyer's sealing step. ``wizard-terms``: what a live procedure prints instead of an
-evaluation. ``desk``: cards of a workbench's first page.
+evaluation, or stands above it. ``desk``: cards of a workbench's first page.
 """
 
 Filling = tuple[str, Mapping[str, Any]] | None

@@ -171,14 +171,16 @@ def form_refused(template: str, refusal: Refusal, **context: Any) -> tuple[str, 
     problem = problem_of(refusal)
     errors = refusal.details.get("problems") or {}
     if not errors and refusal.field:
-        stop = "" if problem["title"].endswith((".", "。")) else "。" if current_lang() == "zh-CN" else ". "
-        errors = {
-            refusal.field: f"{problem['title']}{stop}{problem['detail']}"
-            if problem["detail"]
-            else problem["title"]
-        }
+        errors = {refusal.field: _sentence(problem["title"], problem["detail"])}
     context.setdefault("form", request.form)
     return render_template(template, problem=problem, errors=errors, **context), refusal.status
+
+
+def _sentence(title: str, detail: str) -> str:
+    """What happened and what to do, for a field's error: the detail alone (现为 110。) does not say what is wrong."""
+    if not detail:
+        return title
+    return f"{title}. {detail}" if current_lang() == "en" else f"{title}。{detail}"
 
 
 def init_app(app: Flask) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from flask import jsonify, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
 
 from kernel import calendar as calendars
 from kernel.calendar import local, natural_days_between
@@ -125,13 +126,21 @@ def _save(code: str, step: str, deed: Callable[[UUID], object], *, onward: bool 
             raise
         values = page_values(code, step)
         kept = {name: value for name, value in values.items() if name not in ("errors", "problem", "form")}
-        return form_refused(f"trading/wizard/{step}.html", no, form=request.form, **kept)
+        return form_refused(f"trading/wizard/{step}.html", no, form=_typed(no, values["tender"]), **kept)
     if _autosaves():
         with read() as session:
             return jsonify(version=own_tender(session, code).version)
     onward = onward and request.form.get("go") != "stay"
     target = (_neighbour(step, 1) if onward else step) or step
     return redirect(url_for("trading.wizard", code=code, step=target), code=303)
+
+
+def _typed(no: Refusal, row: Tender) -> MultiDict[str, str]:
+    """What was typed. After somebody else's save it names the version now known, so that saving again decides."""
+    typed = MultiDict(request.form.items(multi=True))
+    if isinstance(no, Stale):
+        typed["version"] = str(row.version)
+    return typed
 
 
 def _autosaves() -> bool:
@@ -148,8 +157,6 @@ def _require_current(row: Tender) -> None:
 
 def _without_buttons() -> Any:
     """The posted form without what belongs to the page itself."""
-    from werkzeug.datastructures import MultiDict
-
     return MultiDict(
         [(name, text) for name, text in request.form.items(multi=True) if name not in ("version", "go")]
     )
@@ -356,7 +363,7 @@ def add_file(code: str) -> Page:
         form = parse_form(forms.FileForm, _without_buttons())
         upload = request.files.get("file")
         if upload is None or not upload.filename:
-            raise NotValid("file_missing", field="file")
+            raise NotValid("file_not_chosen", field="file")
         replaces = _replaced(form.replaces, tender_id)
         file = FileDraft(
             kind=form.kind,

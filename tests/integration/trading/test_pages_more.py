@@ -78,6 +78,11 @@ def test_a_draft_saves_itself_and_says_when_somebody_else_was_faster(city: City)
         assert session.get_one(Tender, tender.id).title == "自动保存工程（二期）"
     late = browser.post(f"{desk}/basics", data=basics | {"title": "别人的标题"}, headers=quietly)
     assert (late.status_code, late.json["code"]) == (412, "draft_changed")
+    mine = browser.post(f"{desk}/basics", data=basics | {"title": "我的标题", "go": "stay"})
+    assert mine.status_code == 412
+    assert "我的标题" in mine.text, "nothing typed is lost"
+    assert f'href="{desk}/basics" target="_blank"' in mine.text, "the saved version to compare with"
+    assert f'name="version" value="{tender.version + 1}"' in mine.text, "saving once more decides"
     broken = basics | {"version": str(tender.version + 1), "summary": ""}
     no = browser.post(f"{desk}/basics", data=broken, headers=quietly)
     assert (no.status_code, no.json["field"]) == (422, "summary")
