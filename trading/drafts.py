@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from kernel.calendar import Calendar, Verdict, local
-from kernel.errors import NotValid
+from kernel.errors import Caution, NotValid
 from kernel.money import Money
 from kernel.rulebook import Rulebook
 from trading import procedures
@@ -142,6 +142,9 @@ def _terms(tender: Tender, law: Rulebook) -> list[Check]:
         found.append(Check("terms", light, code, "rules.md §4.2", {"lots": ", ".join(map(str, missing))}))
     if terms.method in ("comprehensive", "gp_scoring"):
         found.append(Check("terms", "g", "weights_sound", law["weights_sum"].source, points))
+    if terms.panel.seats and (row := law.get("panel_seats_min")) and not _seats_doubted(cautions):
+        told = {"seats": terms.panel.seats, "buyer": terms.panel.buyer_seats}
+        found.append(Check("terms", "g", "seats_sound", row.source, told))
     if not any(one.code.startswith("bond_") for one in cautions) and (limit := law.get("bid_bond_share_max")):
         budget = tender.project.budget.minor
         share = Decimal(tender.bond.minor * 100) / Decimal(budget) if budget else Decimal(0)
@@ -149,6 +152,10 @@ def _terms(tender: Tender, law: Rulebook) -> list[Check]:
         told = {"share": f"{share:.2f}", "most": f"{most:f}"}
         found.append(Check("dates", "g", "bond_sound", limit.source, told))
     return found
+
+
+def _seats_doubted(cautions: Sequence[Caution]) -> bool:
+    return any(one.code in ("panel_size", "too_few_experts", "too_many_buyer_seats") for one in cautions)
 
 
 def _date(result: RuleResult) -> Check:

@@ -89,7 +89,7 @@ class Basics(Form):
     qualification: Prose
     contact_name: Annotated[str, Field(min_length=1, max_length=80)]
     contact_phone: Annotated[str, Field(min_length=3, max_length=40)]
-    contact_email: Annotated[str, Field(max_length=120)] = ""
+    contact_email: Annotated[str, Field(max_length=120, pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$")] = ""
     contact_address: Annotated[str, Field(max_length=200)] = ""
 
     def contact(self) -> dict[str, str]:

@@ -31,6 +31,7 @@ REFUSALS = (
     "NotValid",
     "TooMany",
     "Caution",
+    "object_to",
 )
 FIELD_RULES = (
     "missing",

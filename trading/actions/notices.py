@@ -26,6 +26,7 @@ from trading.models import Document, Lot, Notice, Tender
 from trading.rights import NOTICE_PUBLISH
 from trading.rules.lifecycle import Move, after
 from trading.rules.notices import require_lawful_bond, require_sound_weights
+from trading.rules.seats import require_lawful_seats
 from trading.rules.timetable import Plan, require_lawful_timetable
 from trading.terms import Terms, parse_terms
 
@@ -115,8 +116,19 @@ def require_lawful_terms(law: Rulebook, tender: Tender, terms: Terms) -> list[Ca
     """
     return [
         *sound_weights(law, terms, tender.category),
+        *sound_seats(law, tender, terms),
         *require_lawful_bond(law, tender.bond, tender.project.budget, category=tender.category),
     ]
+
+
+def sound_seats(law: Rulebook, tender: Tender, terms: Terms) -> tuple[Caution, ...]:
+    """The seats of a panel that is printed; see ``require_lawful_seats``."""
+    if terms.method in ("lowest_price", "live"):
+        return ()
+    amount = sum((lot.ceiling for lot in tender.lots), Money(0))
+    return require_lawful_seats(
+        law, seats=terms.panel.seats, buyer_seats=terms.panel.buyer_seats, amount=amount
+    )
 
 
 def sound_weights(law: Rulebook, terms: Terms, category: str) -> tuple[Caution, ...]:

@@ -19,7 +19,7 @@ from kernel.web import actor, begin, form_refused, parse_form, platform, read, s
 from kernel.web.panels import panels_at
 from trading import actions, forms, procedures, queries
 from trading.actions.drafting import FileDraft, LotDraft
-from trading.actions.notices import law_of, plan_of, sound_weights
+from trading.actions.notices import law_of, plan_of, sound_seats, sound_weights
 from trading.drafts import STEPS, Check, draft_checks
 from trading.models import Document, Lot, Tender
 from trading.rules.timetable import Plan, RuleResult, check_timetable, repaired
@@ -236,7 +236,9 @@ def save_terms(code: str) -> Page:
         with begin() as work:
             row = work.lock(Tender, tender_id)
             found = forms.terms_of(form, factors, review, row.terms)
-            sound_weights(law_of(row, work.now), parse_terms(found), row.category)
+            law, terms = law_of(row, work.now), parse_terms(found)
+            sound_weights(law, terms, row.category)
+            sound_seats(law, row, terms)
             actions.change_draft(work, tender_id, terms=found)
 
     return _save(code, "terms", deed)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from kernel.errors import NotValid
 from tests.integration.trading.city import City
+from trading import actions
 from trading.models import Tender
 
 
@@ -88,3 +92,54 @@ def test_a_draft_saves_itself_and_says_when_somebody_else_was_faster(city: City)
     assert (no.status_code, no.json["field"]) == (422, "summary")
     now = basics | {"version": str(tender.version + 1)}
     assert browser.post(f"{desk}/basics", data=now).location == f"{desk}/lots", "the button still goes on"
+
+
+def test_a_panel_that_no_law_allows_is_refused_in_the_wizard_and_at_the_notice(city: City) -> None:
+    house, browser = city.house, city.house.client(city.buyer)
+    tender = city.draft("四人评标工程")
+    desk = f"/desk/tenders/{tender.code}"
+    terms = {
+        "method": "comprehensive",
+        "price_weight": "60",
+        "k": "0.95",
+        "specialty": "civil",
+        "factor-0-name": "方案",
+        "factor-0-max": "40",
+        "review-0-name": "签章",
+        "review-0-clause": "3.1",
+        "seats": "4",
+        "buyer_seats": "1",
+    }
+    answer = browser.post(f"{desk}/terms", data=terms)
+    assert answer.status_code == 422
+    assert "现为 4 人，须为 5 人以上单数。" in answer.text
+    shown = browser.get(f"{desk}/terms").text
+    assert "专家库专业" in shown, "nobody has to guess the words of the roster"
+    assert "civil" in shown
+    with house.read() as session:
+        row = session.get_one(Tender, tender.id)
+        printed = dict(row.terms, panel=dict(row.terms["panel"], seats=4))
+    with house.begin(house.actor(city.buyer)) as work:
+        actions.change_draft(work, tender.id, terms=printed)
+    assert "评标委员会 4 人，须为 5 人以上单数" in browser.get(f"{desk}/review").text
+    with house.begin(house.actor(city.buyer)) as work, pytest.raises(NotValid, match="panel_size"):
+        actions.publish_notice(work, tender.id)
+
+
+def test_the_mail_address_of_a_notice_is_one(city: City) -> None:
+    browser, tender = city.house.client(city.buyer), city.draft("联系邮箱工程")
+    basics = {
+        "title": "联系邮箱工程",
+        "regime": "TM",
+        "category": "works",
+        "region": "望岭县",
+        "place": "东湖",
+        "summary": "提标改造",
+        "qualification": "一级",
+        "contact_name": "王工",
+        "contact_phone": "0990-1",
+    }
+    page = f"/desk/tenders/{tender.code}/basics"
+    assert browser.post(page, data=basics | {"contact_email": "no mail"}).status_code == 422
+    assert browser.post(page, data=basics | {"contact_email": "wang@example.org"}).status_code == 303
+    assert browser.post(page, data=basics | {"contact_email": ""}).status_code == 303

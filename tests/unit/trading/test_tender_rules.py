@@ -34,6 +34,7 @@ from trading.rules.objections import (
     require_standing,
     window,
 )
+from trading.rules.seats import require_lawful_seats
 
 CALENDAR = Calendar([without_notice(2026), without_notice(2027)])
 NOW = datetime(2026, 12, 1, 1, tzinfo=UTC)
@@ -399,3 +400,24 @@ def test_sf_02_bid_bonds_have_their_caps(
     else:
         with pytest.raises(NotValid, match=outcome):
             check()
+
+
+@pytest.mark.parametrize(
+    ("seats", "buyer", "code"),
+    [
+        (5, 1, None),
+        (7, 2, None),
+        (4, 1, "panel_size"),  # even
+        (3, 1, "panel_size"),
+        (6, 2, "panel_size"),
+        (5, 2, "too_few_experts"),  # three of five are less than two thirds
+        (5, 5, "too_few_experts"),
+    ],
+)
+def test_a_notice_prints_no_panel_that_could_never_form(seats: int, buyer: int, code: str | None) -> None:
+    if code is None:
+        assert require_lawful_seats(TM, seats=seats, buyer_seats=buyer) == ()
+        return
+    with pytest.raises(NotValid, match=code) as no:
+        require_lawful_seats(TM, seats=seats, buyer_seats=buyer)
+    assert no.value.field in ("seats", "buyer_seats")
