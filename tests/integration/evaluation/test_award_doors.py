@@ -323,7 +323,7 @@ def test_an_award_is_refused_while_an_objection_is_open(scene: Make) -> None:
     with pytest.raises(NotNow), one.world.begin(one.deal.buyer) as work:
         awards.confirm_award(work, one.lot().id, bid=best)
     page = one.client(one.deal.buyer).get(desk(one) + "?lang=en").text
-    assert "objections wait" in page
+    assert "objection waits" in page
 
 
 def test_who_comes_from_a_result_finds_its_matter_and_lot_chosen(scene: Make) -> None:

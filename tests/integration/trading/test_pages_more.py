@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -143,3 +144,13 @@ def test_the_mail_address_of_a_notice_is_one(city: City) -> None:
     assert browser.post(page, data=basics | {"contact_email": "no mail"}).status_code == 422
     assert browser.post(page, data=basics | {"contact_email": "wang@example.org"}).status_code == 303
     assert browser.post(page, data=basics | {"contact_email": ""}).status_code == 303
+
+
+def test_the_summary_of_a_refused_correction_leads_to_fields_that_are_there(city: City) -> None:
+    browser, tender = city.house.client(city.buyer), city.draft("更正工程")
+    with city.house.begin(city.house.actor(city.buyer)) as work:
+        actions.publish_notice(work, tender.id)
+    page = browser.post(f"/desk/tenders/{tender.code}/corrections", data={"bids_close_at": "soon"}).text
+    links = re.findall(r'href="#(field-[a-z_]+)"', page)
+    assert sorted(links) == ["field-affects_bids", "field-bids_close_at", "field-text"]
+    assert [one for one in links if page.count(f'id="{one}"') != 1] == []

@@ -184,3 +184,12 @@ def test_records_and_machines_take_the_registered_name() -> None:
         assert f"{NAMED}" == "阳光市教育局"
     again = pickle.loads(pickle.dumps(NAMED))
     assert (again, again.en) == (NAMED, NAMED.en)
+
+
+def test_english_has_a_form_for_one_where_it_is_written_down() -> None:
+    text = "%(count)s objections wait for an answer"
+    with i18n.speaking("en"):
+        assert i18n.gettext(text, count=1) == "1 objection waits for an answer"
+        assert i18n.gettext(text, count=2) == "2 objections wait for an answer"
+    with i18n.speaking("zh-CN"):
+        assert i18n.gettext(text, count=1) == "有 1 件异议待答复"
