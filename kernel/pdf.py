@@ -83,7 +83,14 @@ class Sheet:
             "h1", parent=self._body, fontName=BOLD, fontSize=16, leading=24, alignment=TA_CENTER
         )
         self._h2 = ParagraphStyle(
-            "h2", parent=self._body, fontName=BOLD, fontSize=11.5, leading=18, spaceBefore=8, spaceAfter=4
+            "h2",
+            parent=self._body,
+            fontName=BOLD,
+            fontSize=11.5,
+            leading=18,
+            spaceBefore=8,
+            spaceAfter=4,
+            keepWithNext=1,
         )
         self._story: list[Any] = [Paragraph(escape(title), self._h1)]
         if subtitle:
@@ -106,17 +113,13 @@ class Sheet:
     def facts(self, pairs: Sequence[tuple[str, str]]) -> None:
         """A two-column list of names and values; a value longer than a page goes on on the next one."""
         rows = [[Paragraph(escape(k), self._head), Paragraph(escape(v), self._cell)] for k, v in pairs]
-        table = Table(rows, colWidths=[38 * mm, 136 * mm], splitInRow=1)
-        table.setStyle(TableStyle([*_GRID]))
-        self._story.append(table)
+        self._story.append(_table(rows, [38 * mm, 136 * mm], heading=False))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float]) -> None:
         """A table; widths are millimetres and sum to at most 174. A row longer than a page goes on on the next."""
         cells: list[list[Any]] = [[Paragraph(escape(h), self._head) for h in header]]
         cells += [[Paragraph(escape(c), self._cell) for c in row] for row in rows]
-        table = Table(cells, colWidths=[w * mm for w in widths], repeatRows=1, splitInRow=1)
-        table.setStyle(TableStyle([*_GRID, ("BACKGROUND", (0, 0), (-1, 0), colors.HexColor("#EDF1F6"))]))
-        self._story.append(table)
+        self._story.append(_table(cells, [w * mm for w in widths], heading=True))
 
     def render(self) -> bytes:
         """The PDF's bytes; the same content gives the same bytes."""
@@ -151,3 +154,19 @@ _GRID = (
     ("TOPPADDING", (0, 0), (-1, -1), 2.5),
     ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
 )
+
+
+def _table(cells: list[list[Any]], widths: list[float], *, heading: bool) -> Table:
+    """A ruled table. Rows stay whole; only where one is taller than a page may rows break."""
+    style = [*_GRID, *([("BACKGROUND", (0, 0), (-1, 0), colors.HexColor("#EDF1F6"))] if heading else [])]
+    page = A4[1] - 40 * mm
+    tallest = max(
+        (cell.wrap(width - 8, page)[1] for row in cells for cell, width in zip(row, widths, strict=True))
+    )
+    return Table(
+        cells,
+        colWidths=widths,
+        repeatRows=1 if heading else 0,
+        splitInRow=1 if tallest > page else 0,
+        style=TableStyle(style),
+    )

@@ -143,8 +143,8 @@ def _terms(tender: Tender, law: Rulebook) -> list[Check]:
     if terms.method in ("comprehensive", "gp_scoring"):
         found.append(Check("terms", "g", "weights_sound", law["weights_sum"].source, points))
     if terms.panel.seats and (row := law.get("panel_seats_min")) and not _seats_doubted(cautions):
-        told = {"seats": terms.panel.seats, "buyer": terms.panel.buyer_seats}
-        found.append(Check("terms", "g", "seats_sound", row.source, told))
+        chairs = {"seats": terms.panel.seats, "buyer": terms.panel.buyer_seats}
+        found.append(Check("terms", "g", "seats_sound", row.source, chairs))
     if not any(one.code.startswith("bond_") for one in cautions) and (limit := law.get("bid_bond_share_max")):
         budget = tender.project.budget.minor
         share = Decimal(tender.bond.minor * 100) / Decimal(budget) if budget else Decimal(0)

@@ -29,7 +29,7 @@ from sealbid import jcs, signatures
 from supervision.actions.leads_judging import evidence_bytes, indicators_of
 from supervision.leads_models import ImportBatch, ImportedTrace, Lead
 from supervision.leads_shown import fact_lines
-from supervision.leads_words import about, fact_word, kind_word, light_word, outcome_word
+from supervision.leads_words import about, fact_word, kind_word, light_word, outcome_word, said_word
 from supervision.rules.signals.combine import Indicator
 
 SENTENCE = "评分只用来排定核查先后，不是违法认定。当事人可以陈述申辩。"
@@ -137,7 +137,7 @@ def dossier_pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]
 def _pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]) -> bytes:
     digest = hashlib.sha256(encoded).hexdigest()
     names = {org["id"]: org["name"] for org in body["firms"]}
-    from kernel.pdf import Sheet
+    from kernel.pdf import Sheet, printed_time
 
     sheet = Sheet(
         "围串标线索卷宗", subtitle=body["lead"], footer=f"Sunroad 阳光路 · {body['lead']} · SHA-256 {digest}"
@@ -148,8 +148,8 @@ def _pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]) -> by
             ("线索编号", body["lead"]),
             ("灯色（仅由直接证据决定）", light_word(body["light"])),
             ("可疑程度（万分之）", str(body["risk"])),
-            ("提出时间", body["opened_at"]),
-            ("导出时间", body["exported_at"]),
+            ("提出时间（北京时间）", printed_time(body["opened_at"])),
+            ("导出时间（北京时间）", printed_time(body["exported_at"])),
             ("卷宗指纹", digest),
         ]
     )
@@ -173,7 +173,7 @@ def _pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]) -> by
                     "事实",
                     "；".join(f"{fact_word(key)}：{text}" for key, text in fact_lines(one.facts, names)),
                 ),
-                ("偶然概率 p", f"{one.p}（{one.null}）" if one.p else "—"),
+                ("偶然概率 p", f"{one.p}（{said_word(one.null)}）" if one.p else "—"),
                 ("需排除的正当解释", "；".join(words.innocent)),
                 ("可推翻本线索的材料", words.refutes),
                 (
@@ -193,7 +193,7 @@ def _pdf(body: dict[str, Any], encoded: bytes, found: Sequence[Indicator]) -> by
     if body["closed"]:
         sheet.heading("办结")
         sheet.text(
-            f"{body['closed']['at']}　{outcome_word(body['closed']['outcome'])}　{body['closed']['reason']}"
+            f"{printed_time(body['closed']['at'])}　{outcome_word(body['closed']['outcome'])}　{body['closed']['reason']}"
         )
     return sheet.render()
 

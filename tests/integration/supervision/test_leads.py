@@ -6,12 +6,14 @@ import csv
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pypdf
 import pytest
 import sqlalchemy as sa
 
@@ -317,6 +319,9 @@ def test_the_dossier_is_signed_and_its_evidence_matches_the_log(city: Any) -> No
         files = {name: archive.read(name) for name in archive.namelist()}
     manifest, signed = json.loads(files["manifest.json"]), json.loads(files["manifest.sig.json"])
     assert files["dossier.pdf"].startswith(b"%PDF")
+    told = "".join(one.extract_text() for one in pypdf.PdfReader(io.BytesIO(files["dossier.pdf"])).pages)
+    assert "北京时间" in told
+    assert not re.search(r"\d{4}-\d\d-\d\dT", told), "people read Beijing time, not UTC"
     assert all(hashlib.sha256(files[one["name"]]).hexdigest() == one["sha256"] for one in manifest["files"])
     assert {one["name"] for one in manifest["files"]} == files.keys() - {"manifest.json", "manifest.sig.json"}
     key = signatures.spki(platform.platform_key)
