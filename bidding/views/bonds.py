@@ -173,6 +173,8 @@ def bond_statement() -> Page:
     sent = request.files.get("file")
     data = sent.stream.read(statement.BYTES_MAX + 1) if sent is not None else b""
     try:
+        if sent is None or not sent.filename:
+            raise NotValid("file_not_chosen", field="file")
         return _desk_page(None, statement.book(data, begin))
     except (NotValid, TooLarge) as no:
         return _desk_page(no)

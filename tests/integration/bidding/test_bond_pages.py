@@ -139,6 +139,7 @@ def test_a_statement_that_cannot_be_read_books_nothing(deal: Deal, house: House,
     long = desk.post("/bonds/statement?lang=en", data=statement(good))
 
     assert [one.status_code for one in (columns, nothing, narrow, long)] == [422, 422, 200, 413]
+    assert "Choose a file first." in nothing.text
     assert broken.status_code == 422
     assert "A quotation mark is never closed" in broken.text
     assert "account, amount, payer_name" in columns.text
