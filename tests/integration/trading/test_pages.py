@@ -75,6 +75,8 @@ def test_every_span_of_the_law_page_has_its_unit_and_no_source_is_a_file(standin
 
     assert "rules.md" not in page
     assert "Platform rules §3.2" in page
+    assert "Tendering Law, article" in page
+    assert "招标投标法 第" not in page
     assert re.search(r'id="O-T2".*?30 minutes', page, re.S)
     assert re.search(r'id="PN-16".*?24 hours', page, re.S)
     assert re.search(r'id="PN-10".*?8 years', page, re.S)
