@@ -10,15 +10,15 @@ from uuid import UUID
 from pydantic import Field
 
 from kernel.errors import NotValid
-from kernel.web import Form
+from kernel.web import Form, Tick
 from trading.terms import Terms
 
 
 class Accept(Form):
     """Both declarations are wanted; an unticked box is a missing field."""
 
-    commitment: str = Field(max_length=8)
-    avoidance: str = Field(max_length=8)
+    commitment: Tick
+    avoidance: Tick
 
 
 class Decline(Form):
@@ -27,7 +27,7 @@ class Decline(Form):
 
 class Recuse(Form):
     reason: str = Field(min_length=1, max_length=1000)
-    certain: str = Field(max_length=8)
+    certain: Tick
 
 
 class Vote(Form):
@@ -57,14 +57,14 @@ class Enlarging(Form):
 class Certain(Form):
     """A deed that cannot be undone, confirmed."""
 
-    certain: str = Field(max_length=8)
+    certain: Tick
 
 
 class AwardForm(Form):
     """Which bid wins, and for each better candidate passed over the listed reason and the evidence."""
 
     bid: str = Field(pattern="^[0-9a-f]{32}$")
-    certain: str = Field(max_length=8)
+    certain: Tick
 
 
 class Purpose(Form):

@@ -2,7 +2,7 @@
 
 from kernel.web.audience import api, public, signed_in
 from kernel.web.current import actor, begin, me, platform, presence, read, require_step_up, stepped_up
-from kernel.web.forms import Form, Instant, YuanField, parse_form, parse_json
+from kernel.web.forms import Form, Instant, Tick, YuanField, parse_form, parse_json
 from kernel.web.paging import Page, page_of
 from kernel.web.problems import form_refused
 
@@ -10,6 +10,7 @@ __all__ = [
     "Form",
     "Instant",
     "Page",
+    "Tick",
     "YuanField",
     "actor",
     "api",

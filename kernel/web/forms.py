@@ -5,14 +5,14 @@ HTML forms are read leniently (``strict=False``), JSON strictly. Every broken fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import pydantic
 from flask import request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -83,6 +83,14 @@ Instant = Annotated[
 """A moment: from a form as Shanghai wall time, in JSON as RFC 3339 with its offset; always UTC afterwards."""
 
 
+class _ToTick:
+    """Marks a box that has to be ticked: left out, it is told so in words of its own."""
+
+
+Tick = Annotated[str, Field(max_length=8), _ToTick()]
+"""A box that has to be ticked before a form does anything."""
+
+
 def parse_form(model: type[Model], form: MultiDict[str, str] | None = None) -> Model:
     """Read the posted HTML form.
 
@@ -103,7 +111,12 @@ def parse_form(model: type[Model], form: MultiDict[str, str] | None = None) -> M
             given[name] = [text for text in values.getlist(name) if text.strip()]
         elif values[name].strip():
             given[name] = values[name]
-    return _validated(lambda: model.model_validate(given, strict=False))
+    boxes = {
+        name
+        for name, field in model.model_fields.items()
+        if any(isinstance(one, _ToTick) for one in field.metadata)
+    }
+    return _validated(lambda: model.model_validate(given, strict=False), boxes)
 
 
 def parse_json(model: type[Model]) -> Model:
@@ -126,13 +139,16 @@ class _NotJson(Exception):
     pass
 
 
-def _validated(make: Callable[[], Model]) -> Model:
+def _validated(make: Callable[[], Model], boxes: Collection[str] = ()) -> Model:
     try:
         return make()
     except pydantic.ValidationError as no:
         errors = no.errors(include_url=False, include_input=False)
         if any(error["type"] == "json_invalid" for error in errors):
             raise _NotJson from None
+        for error in errors:
+            if error["type"] == "missing" and error["loc"] and error["loc"][0] in boxes:
+                error["type"] = "unticked"
         raise invalid(errors) from None
 
 

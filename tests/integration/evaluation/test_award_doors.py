@@ -337,3 +337,13 @@ def test_who_comes_from_a_result_finds_its_matter_and_lot_chosen(scene: Make) ->
     assert re.search(rf'<option[^>]*value="{one.lot().id}"[^>]*selected', form)
     plain = bidder.get(f"/tenders/{one.code}/object").text
     assert " checked" not in plain
+
+
+def test_a_box_that_was_not_ticked_is_told_as_a_box(scene: Make) -> None:
+    one = scene(stage="published")
+    buyer, path = one.client(one.deal.buyer), f"/desk/tenders/{one.code}/evaluation/lots/1/award"
+    best = one.report().body["candidates"][0]["bid"]
+    for lang, words in (("zh-CN", "请勾选此项后继续。"), ("en", "Tick this box to go on.")):
+        refused = buyer.post(f"{path}?lang={lang}", data={"bid": best})
+        assert refused.status_code == 422
+        assert words in refused.text
