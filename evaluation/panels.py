@@ -118,7 +118,7 @@ def duty_panel(session: Session, subject: Any, actor: Actor) -> Filling:
 def roster_panel(session: Session, tender: Any, _actor: Actor) -> Filling:
     """For who prepares a tender: the specialties of the roster and how many may be drawn, so that none is guessed."""
     terms = parse_terms(tender.terms)
-    if terms.method in ("lowest_price", "live"):
+    if not terms.has_panel:
         return None
     wanted = terms.panel.seats - terms.panel.buyer_seats
     counts = specialties_for(session, tender)

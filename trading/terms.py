@@ -116,6 +116,11 @@ class Terms(_Part):
     period_days_max: int = Field(default=365, ge=1)
     evaluation_days: int = Field(default=3, ge=1, le=60)
 
+    @property
+    def has_panel(self) -> bool:
+        """Whether members judge the bids: neither the lowest price nor an auction asks any."""
+        return self.method not in ("lowest_price", "live")
+
     @model_validator(mode="after")
     def _whole(self) -> Terms:
         if self.method in ("comprehensive", "gp_scoring") and not self.factors:

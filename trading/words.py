@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kernel.rulebook import Regime
 from trading.rules.lifecycle import Stage
 
 BUSINESS: Mapping[str, tuple[str, tuple[str, ...], str]] = {
@@ -170,7 +171,7 @@ AMOUNTS: Mapping[str, str] = {
 """What the amount of a notice is, where it is not the ceiling."""
 
 
-SALES = ("LA", "MI", "EQ", "AD", "FO")
+SALES = tuple(regime.value for regime in Regime if regime.is_sale)
 """Regimes in which something is sold: prices go up from the printed amount, which is no ceiling."""
 
 

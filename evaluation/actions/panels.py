@@ -97,7 +97,7 @@ def freeze_pool(work: Work, fact: NoticePublished) -> None:
         return
     tender = work.lock(Tender, fact.subject)
     terms = parse_terms(tender.terms)
-    if terms.method in ("lowest_price", "live"):
+    if not terms.has_panel:
         return  # the price alone decides
     lawful = [ground.value for ground in rejection.grounds_of(law_of(tender, work.now))]
     if strange := [item.ground for item in terms.review if item.ground not in lawful]:

@@ -45,6 +45,17 @@ class Regime(StrEnum):
         return self in {Regime.COMPULSORY_TENDER, Regime.VOLUNTARY_TENDER, Regime.TRANSPORT, Regime.WATER}
 
     @property
+    def is_sale(self) -> bool:
+        """Whether something is sold, so that prices go up from the printed amount (LA, MI, EQ, AD, FO)."""
+        return self in {
+            Regime.LAND,
+            Regime.MINERAL,
+            Regime.STATE_EQUITY,
+            Regime.ASSET_DISPOSAL,
+            Regime.FOREST_RURAL,
+        }
+
+    @property
     def is_compulsory(self) -> bool:
         """Whether construction tendering is compulsory here (TM, TR, WR)."""
         return self.is_construction and self is not Regime.VOLUNTARY_TENDER

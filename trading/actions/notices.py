@@ -81,7 +81,7 @@ def publish_notice(work: Work, tender_id: UUID) -> Notice:
         )
     )
     terms = parse_terms(tender.terms)
-    if procedure.needs_panel and terms.method in ("lowest_price", "live"):
+    if procedure.needs_panel and not terms.has_panel:
         why = f"the procedure {procedure.code} wants a panel"
         raise NotValid("terms", source="招标投标法 第三十七条", field="terms.method", why=why)
     cautions += require_lawful_terms(law, tender, terms)
@@ -123,7 +123,7 @@ def require_lawful_terms(law: Rulebook, tender: Tender, terms: Terms) -> list[Ca
 
 def sound_seats(law: Rulebook, tender: Tender, terms: Terms) -> tuple[Caution, ...]:
     """The seats of a panel that is printed; see ``require_lawful_seats``."""
-    if terms.method in ("lowest_price", "live"):
+    if not terms.has_panel:
         return ()
     amount = sum((lot.ceiling for lot in tender.lots), Money(0))
     return require_lawful_seats(
