@@ -137,3 +137,16 @@ def test_the_compiled_kernel_finds_the_same() -> None:
     plain, fast = two_ways(3)
     assert (plain.n == fast.n).all()
     np.testing.assert_allclose(plain.values, fast.values, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="the extra 'compiled' is not installed")
+@pytest.mark.parametrize("price", [0.1, 1.1, 123456.78, 1e9 / 3])
+def test_the_compiled_kernel_lets_equal_bids_deviate_by_nothing_too(price: float) -> None:
+    sizes = np.arange(3, 80)
+    tender = np.repeat(np.arange(len(sizes)), sizes)
+    bid = np.full(len(tender), price)
+    for compiled in (False, True):
+        same = screens(tender, bid, compiled=compiled)
+        assert (same[Screen.CV] == 0.0).all()
+        assert (same[Screen.SKEW] == 0.0).all()
+        assert np.isnan(same[Screen.RD]).all()
